@@ -1,0 +1,161 @@
+"""Pixels of the canvas, for any rectangle of the view, at a cost that follows that rectangle alone.
+
+Labels and magnified images are sampled at pixel centres, so pixels stay crisp; a reduced image is interpolated in a
+pyramid of halved copies. The annotation is a flat tint, the proposal a diagonal hatch: nobody mistakes one for the
+other. Pixels are packed as ``0xAARRGGBB``, which is the layout Qt blends fastest.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segstudio.core.arrays import F32, I64, U8, U32
+from segstudio.core.classes import VOID, ClassTable
+from segstudio.core.document import Document
+from segstudio.core.geometry import Rect
+from segstudio.core.view import View
+
+_SMALLEST_LEVEL = 256
+_REMAP_LIMIT = 32767  # OpenCV's remap counts in signed 16 bits
+_HATCH = 3  # log2 of half the hatch period, in view pixels
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStyle:
+    """How the label layers are drawn.
+
+    Attributes:
+        opacity: of both layers, 0..1.
+        show_annotation, show_proposal: whether each is drawn.
+        threshold: proposal pixels with less confidence (0..255) are drawn fainter.
+    """
+
+    opacity: float = 0.5
+    show_annotation: bool = True
+    show_proposal: bool = True
+    threshold: int = 0
+
+
+class Pyramid:
+    """A display image with halved copies of itself, for drawing at any scale.
+
+    Args:
+        image: ``uint8 (H, W)`` or ``(H, W, 3)`` RGB; not copied.
+    """
+
+    def __init__(self, image: U8) -> None:
+        self.levels: list[U8] = [image]
+        while max(self.levels[-1].shape[:2]) > _SMALLEST_LEVEL:
+            height, width = self.levels[-1].shape[:2]
+            half = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))
+            self.levels.append(np.asarray(cv2.resize(self.levels[-1], half, interpolation=cv2.INTER_AREA), np.uint8))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the full image."""
+        height, width = self.levels[0].shape[:2]
+        return width, height
+
+    def render(self, view: View, rect: Rect) -> U8:
+        """``uint8 (h, w)`` or ``(h, w, 3)`` of the view rectangle `rect`, which must lie on the image."""
+        if view.scale >= 1:
+            columns, rows = _indices(view, rect, self.size)
+            return _sample(self.levels[0], rows, columns)
+        number = min(len(self.levels) - 1, int(math.log2(1 / view.scale) + 1e-9))
+        level = self.levels[number]
+        x = self._positions(rect.x0, rect.x1, view.x, view.scale, level.shape[1] / self.size[0])
+        y = self._positions(rect.y0, rect.y1, view.y, view.scale, level.shape[0] / self.size[1])
+        left, top = max(0, int(x[0]) - 1), max(0, int(y[0]) - 1)
+        window = level[top : int(y[-1]) + 3, left : int(x[-1]) + 3]
+        return _remap(window, x - left, y - top, cv2.INTER_LINEAR)
+
+    @staticmethod
+    def _positions(start: int, stop: int, offset: float, scale: float, ratio: float) -> NDArray[np.float64]:
+        """Centres of view pixels as positions between the pixel centres of a level."""
+        centres = np.arange(start, stop, dtype=np.float64) + 0.5
+        return (centres - offset) / scale * ratio - 0.5
+
+
+class LabelPainter:
+    """Colours annotation and proposal.
+
+    Args:
+        classes: colours and visibility.
+        style: opacity and what is shown.
+    """
+
+    def __init__(self, classes: ClassTable, style: LayerStyle) -> None:
+        self._style = style
+        colors, visible = classes.colors(), classes.visible()
+        visible[VOID] = False
+        tint = _premultiplied(colors, visible * (style.opacity if style.show_annotation else 0.0))
+        faint, strong = visible * style.opacity * 0.35, visible * min(1.0, style.opacity * 1.5)
+        bands = (faint * 0.35, faint, visible * style.opacity * 0.3, strong)  # by [confident, on a stripe]
+        self._colors = np.concatenate([tint, *(_premultiplied(colors, alpha) for alpha in bands)])
+
+    def render(self, document: Document, view: View, rect: Rect) -> U32:
+        """``uint32 (h, w)`` premultiplied ARGB of the view rectangle `rect`, which must lie on the image."""
+        columns, rows = _indices(view, rect, (document.bounds.x1, document.bounds.y1))
+        annotation = _sample(document.annotation, rows, columns)
+        proposal = document.proposal
+        if proposal is None or not self._style.show_proposal:
+            return np.take(self._colors, annotation)
+        classes = _sample(proposal.classes, rows, columns)
+        shown = annotation == VOID
+        if document.rejected is not None:
+            shown &= _sample(document.rejected, rows, columns) != classes
+        confident = _sample(proposal.confidence, rows, columns) >= self._style.threshold
+        anchor = math.floor(view.x) + math.floor(view.y)  # the hatch moves with the image, not under it
+        across = np.arange(rect.x0, rect.x1, dtype=np.int32)[None]
+        down = np.arange(rect.y0, rect.y1, dtype=np.int32)[:, None] - anchor
+        band = ((across + down) >> _HATCH & 1) + (confident.view(np.uint8) << 1) + 1
+        return np.take(self._colors, np.where(shown, (band << 8) + classes, annotation))
+
+
+def visible_part(view: View, size: tuple[int, int], rect: Rect) -> Rect:
+    """The part of a view rectangle whose pixel centres lie on an image of `size` (width, height)."""
+    box = Rect(
+        math.ceil(view.x - 0.5),
+        math.ceil(view.y - 0.5),
+        math.ceil(view.x + size[0] * view.scale - 0.5),
+        math.ceil(view.y + size[1] * view.scale - 0.5),
+    )
+    return box.intersect(rect)
+
+
+def _indices(view: View, rect: Rect, size: tuple[int, int]) -> tuple[I64, I64]:
+    """Image columns and rows under the centres of the view pixels of `rect`."""
+    x = (np.arange(rect.x0, rect.x1, dtype=np.float64) + 0.5 - view.x) / view.scale
+    y = (np.arange(rect.y0, rect.y1, dtype=np.float64) + 0.5 - view.y) / view.scale
+    columns = np.clip(np.floor(x).astype(np.int64), 0, size[0] - 1)
+    rows = np.clip(np.floor(y).astype(np.int64), 0, size[1] - 1)
+    return columns, rows
+
+
+def _sample(array: U8, rows: I64, columns: I64) -> U8:
+    """``array[rows][:, columns]``, both ascending, touching only the part of the array they span."""
+    top, left = int(rows[0]), int(columns[0])
+    window = array[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
+    if max(window.shape[:2]) >= _REMAP_LIMIT:
+        return np.asarray(window[(rows - top)[:, None], (columns - left)[None]], np.uint8)
+    return _remap(window, columns - left, rows - top, cv2.INTER_NEAREST)
+
+
+def _remap(window: U8, x: NDArray[Any], y: NDArray[Any], interpolation: int) -> U8:
+    """Pixels of `window` at every pair of a column position `x` and a row position `y`."""
+    map_x = np.ascontiguousarray(np.broadcast_to(x.astype(np.float32), (len(y), len(x))))
+    map_y = np.ascontiguousarray(np.broadcast_to(y.astype(np.float32)[:, None], (len(y), len(x))))
+    return np.asarray(cv2.remap(window, map_x, map_y, interpolation, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _premultiplied(colors: U8, alpha: NDArray[np.float64] | F32) -> U32:
+    """``uint32 (256,)`` ARGB with premultiplied colours, from ``(256, 3)`` RGB and ``(256,)`` alpha 0..1."""
+    scaled = np.rint(colors * alpha[:, None]).astype(np.uint32)
+    out: U32 = np.rint(alpha * 255).astype(np.uint32) << np.uint32(24)
+    for channel, shift in enumerate((16, 8, 0)):
+        out |= scaled[:, channel] << np.uint32(shift)
+    return out

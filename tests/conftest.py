@@ -1,0 +1,40 @@
+"""What every test shares: no screen, no person's settings, and nothing left behind."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, recent projects and logs go to a folder of the test's own."""
+    monkeypatch.setenv("SEGSTUDIO_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left() -> Iterator[None]:
+    """A test that leaves one of our threads running fails."""
+    before = set(threading.enumerate())
+    yield
+    left = []
+    for thread in set(threading.enumerate()) - before:
+        if thread.name.startswith(("job-", "saver", "segstudio")):
+            thread.join(5)
+            if thread.is_alive():
+                left.append(thread.name)
+    assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real labelled data sets; the test is skipped where it is missing."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real data sets at {SHARED_DATA}")
+    return SHARED_DATA
