@@ -20,6 +20,7 @@ from segstudio.core.geometry import Rect
 from segstudio.core.view import View
 
 _SMALLEST_LEVEL = 256
+_FEW_PIXELS = 1 << 14  # below this, remap's preparations cost more than they save
 _REMAP_LIMIT = 32767  # OpenCV's remap counts in signed 16 bits
 _HATCH = 3  # log2 of half the hatch period, in view pixels
 
@@ -131,8 +132,8 @@ def _indices(view: View, rect: Rect, size: tuple[int, int]) -> tuple[I64, I64]:
     """Image columns and rows under the centres of the view pixels of `rect`."""
     x = (np.arange(rect.x0, rect.x1, dtype=np.float64) + 0.5 - view.x) / view.scale
     y = (np.arange(rect.y0, rect.y1, dtype=np.float64) + 0.5 - view.y) / view.scale
-    columns = np.clip(np.floor(x).astype(np.int64), 0, size[0] - 1)
-    rows = np.clip(np.floor(y).astype(np.int64), 0, size[1] - 1)
+    columns = np.minimum(np.maximum(np.floor(x), 0), size[0] - 1).astype(np.int64)
+    rows = np.minimum(np.maximum(np.floor(y), 0), size[1] - 1).astype(np.int64)
     return columns, rows
 
 
@@ -140,7 +141,7 @@ def _sample(array: U8, rows: I64, columns: I64) -> U8:
     """``array[rows][:, columns]``, both ascending, touching only the part of the array they span."""
     top, left = int(rows[0]), int(columns[0])
     window = array[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
-    if max(window.shape[:2]) >= _REMAP_LIMIT:
+    if rows.size * columns.size < _FEW_PIXELS or max(window.shape[:2]) >= _REMAP_LIMIT:
         return np.asarray(window[(rows - top)[:, None], (columns - left)[None]], np.uint8)
     return _remap(window, columns - left, rows - top, cv2.INTER_NEAREST)
 

@@ -135,10 +135,10 @@ def _nuclei(rng: np.random.Generator, shape: tuple[int, int]) -> list[F32]:
 def _fibre(rng: np.random.Generator, shape: tuple[int, int]) -> F32:
     """Coverage of a thin curved filament, ``float32 (H, W)`` in 0..1."""
     x, y = rng.uniform(0, shape[1]), rng.uniform(0, shape[0])
-    heading, bend = rng.uniform(0, 2 * math.pi), rng.normal(0, 0.012)
+    heading, bend = rng.uniform(0, 2 * math.pi), rng.normal(0, 0.01)
     points = [(x, y)]
     for _ in range(int(rng.integers(30, 90))):
-        bend = 0.93 * bend + rng.normal(0, 0.012)
+        bend = 0.93 * bend + rng.normal(0, 0.009)
         heading += 4 * bend
         x, y = x + 4 * math.cos(heading), y + 4 * math.sin(heading)
         points.append((x, y))
@@ -163,13 +163,14 @@ def _blob(rng: np.random.Generator, shape: tuple[int, int], sigma: float, power:
     y, x = np.ogrid[: shape[0], : shape[1]]
     u, v = rng.uniform(0, shape[1]), rng.uniform(0, shape[0])
     squared = ((x - u) ** 2 + (y - v) ** 2) / (2 * sigma**2)
-    return np.exp(-(squared**power)).astype(np.float32)
+    return np.asarray(np.exp(-(squared**power)), np.float32)
 
 
 def _chromatin(rng: np.random.Generator, shape: tuple[int, int]) -> F32:
     """Texture of a nucleus around 1, with darker spots."""
     spots = _smooth_noise(rng, shape, 3)
-    return (0.75 + 0.35 * _smooth_noise(rng, shape, 7) - 0.45 * np.clip(spots - 0.62, 0, 0.3)).astype(np.float32)
+    grain = 0.75 + 0.35 * _smooth_noise(rng, shape, 7)
+    return np.asarray(grain - 0.45 * np.clip(spots - 0.62, 0, 0.3), np.float32)
 
 
 def _along(rng: np.random.Generator, shape: tuple[int, int]) -> F32:
@@ -195,7 +196,7 @@ def _exposed(rng: np.random.Generator, light: F32) -> U8:
     seen = np.clip(_blurred(light, rng.uniform(0.6, 1.0)) * uneven + rng.uniform(0.03, 0.09), 0, None)
     photons = rng.uniform(90, 320)
     counted = rng.poisson(seen * photons) / photons + rng.normal(0, 0.012, light.shape)
-    return np.clip(np.rint(counted * rng.uniform(0.65, 1.15) * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(counted * rng.uniform(0.65, 1.15) * 255), 0, 255), np.uint8)
 
 
 def _blurred(light: F32, sigma: float) -> F32:
@@ -256,7 +257,7 @@ def _walk(
 
 
 def _stays_inside(inside: Bool, start: Point, end: Point, size: int) -> bool:
-    """Whether a brush dragged from `start` to `end` covers pixels of the class only, and starts and ends on the image."""
+    """Whether a brush dragged from `start` to `end` ends on the image and covers pixels of the class only."""
     height, width = inside.shape
     if not (0 <= end[0] < width and 0 <= end[1] < height):
         return False

@@ -28,6 +28,7 @@ from segstudio.ui.canvas.drawing import draw_grid, draw_hint, draw_layers
 
 _WHEEL_STEP = 240.0  # wheel units that double the scale: two notches
 _SIZE_STEP = 1.1
+_FREE_PIXELS = 20_000  # painting so many more costs about what one more rectangle does
 
 
 class _Drag(Enum):
@@ -218,8 +219,7 @@ class Canvas(QWidget):
             draw_hint(painter, self.rect(), self.hint)
             return
         ratio = self.devicePixelRatioF()
-        boxes: Iterable[QRect] = event.region()  # type: ignore[assignment]  # iterable, but not in the stubs
-        for box in boxes:
+        for box in _merged(event):
             painter.fillRect(box, self.background)
             rect = Rect(
                 int(box.left() * ratio),
@@ -389,3 +389,11 @@ class Canvas(QWidget):
         at = self._cursor.at or self.image_point(QPointF(position))
         pixel = (int(at[0] // 1), int(at[1] // 1))
         return pixel if self._document.bounds.contains(*pixel) else None
+
+
+def _merged(event: QPaintEvent) -> list[QRect]:
+    """The rectangles to paint; one for all where that hardly paints more, since each has a price of its own."""
+    region: Iterable[QRect] = event.region()  # type: ignore[assignment]  # iterable, but not in the stubs
+    boxes, whole = list(region), event.rect()
+    area = sum(box.width() * box.height() for box in boxes)
+    return [whole] if whole.width() * whole.height() < 2 * area + _FREE_PIXELS else boxes

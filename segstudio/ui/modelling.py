@@ -1,0 +1,197 @@
+"""Training and prediction from the window: which jobs run, and what becomes of what they say.
+
+torch is imported inside the jobs, on their threads, so that the window does not wait for it.
+"""
+
+import threading
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from segstudio.core.proposal import Proposal
+from segstudio.learn.events import Cancelled, Done, Event, Failed, Promoted
+from segstudio.learn.request import TrainSettings
+from segstudio.ui.jobs import Emit, Job, Jobs
+from segstudio.ui.session import Session
+
+
+class Modelling(QObject):
+    """One training run and one prediction at a time, for an open project.
+
+    Signals:
+        event(object): every `Event` of the run, in order.
+        running_changed(): `training`, `stopping` or `predicting` may differ.
+        models_changed(): a model was promoted or chosen.
+        problem(str): one line for the status bar.
+        progressed(str, object): what a job over many images is doing, and its fraction 0..1; empty when over.
+    """
+
+    event = Signal(object)
+    running_changed = Signal()
+    models_changed = Signal()
+    problem = Signal(str)
+    progressed = Signal(str, object)
+
+    def __init__(self, session: Session, jobs: Jobs, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._jobs = jobs
+        self._training: Job | None = None
+        self._one: Job | None = None
+        self._all: Job | None = None
+        self._loaded: tuple[str, Any] | None = None  # the model last predicted with, kept for the next image
+        session.opened.connect(self._on_opened)
+
+    @property
+    def training(self) -> bool:
+        return self._training is not None
+
+    @property
+    def stopping(self) -> bool:
+        return self._training is not None and self._training.stopping
+
+    @property
+    def predicting_all(self) -> bool:
+        return self._all is not None
+
+    # Training
+
+    def train(self, backbone: str, transfer: str) -> None:
+        """Start a run that goes on until it is stopped."""
+        if self._training is not None:
+            return
+        settings = TrainSettings(backbone=backbone, transfer=transfer)  # type: ignore[arg-type]
+        session, project = self._session, self._session.project
+
+        def work(emit: Emit, cancel: threading.Event) -> object:
+            from segstudio.learn.runs import train_project
+
+            session.flush()
+            return train_project(project, settings, emit, cancel, background=True)
+
+        self._training = self._jobs.start(
+            "training", work, done=self._training_over, failed=self._training_failed, progress=self._on_events
+        )
+        self.running_changed.emit()
+
+    def stop(self) -> None:
+        """Ask the run to stop; it does within a batch."""
+        if self._training is not None:
+            self._training.cancel()
+            self.running_changed.emit()
+
+    def _on_events(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Promoted):
+                self.models_changed.emit()
+                self.predict_open_image()
+            self.event.emit(event)
+            if isinstance(event, Failed):
+                self.problem.emit(event.message)
+                if event.details:
+                    self._jobs.crashed.emit(event.details)
+
+    def _training_over(self, _ending: Done | Cancelled | Failed) -> None:
+        self._training = None
+        self.running_changed.emit()
+
+    def _training_failed(self, message: str) -> None:
+        self.event.emit(Failed(message))
+        self.problem.emit(message)
+        self._training_over(Failed(message))
+
+    # Prediction
+
+    def _on_opened(self) -> None:
+        """The image in hand gets an opinion of the model in use, unless it has one."""
+        image, in_use = self._session.image, self._session.project.model_in_use
+        if image is not None and in_use is not None:
+            known = image.document.proposal
+            if known is None or known.model != in_use.name:
+                self.predict_open_image()
+
+    def predict_open_image(self) -> None:
+        """Ask the model in use about the image in hand; a question still open is dropped."""
+        image, folder = self._session.image, self._session.project.model_in_use
+        if image is None or folder is None:
+            return
+        if self._one is not None:
+            self._one.cancel()
+        project, key, pixels = self._session.project, image.key, image.pixels
+
+        def work(_emit: Emit, cancel: threading.Event) -> tuple[str, Proposal]:
+            from segstudio.learn.prediction import predict
+            from segstudio.learn.saving import load_model
+
+            name, loaded = self._loaded or ("", None)
+            if name != folder.name:
+                loaded = load_model(folder)
+                self._loaded = (folder.name, loaded)
+            proposal = predict(loaded, pixels, cancel=cancel)
+            project.save_proposal(key, proposal)
+            return key, proposal
+
+        def done(result: tuple[str, Proposal]) -> None:
+            if project.model_in_use == folder:
+                self._session.take_proposal(*result)
+
+        job = self._jobs.start(f"predict {key}", work, done=done, failed=self.problem.emit)
+        self._one = job
+
+        def forget() -> None:
+            if self._one is job:
+                self._one = None
+
+        job.ended.connect(forget)
+
+    def predict_all(self) -> None:
+        """Ask the model in use about every image of the project."""
+        if self._all is not None:
+            return
+        session, project = self._session, self._session.project
+
+        def work(emit: Emit, cancel: threading.Event) -> list[str]:
+            from segstudio.learn.runs import predict_project
+
+            return list(predict_project(project, progress=emit, cancel=cancel))
+
+        job = self._jobs.start(
+            "predict all", work, done=self._all_done, failed=self.problem.emit, progress=self._all_progress
+        )
+        self._all = job
+
+        def over() -> None:
+            self._all = None
+            self.progressed.emit("", None)
+            for record in project.images():
+                session.record_changed.emit(record)
+            self.running_changed.emit()
+
+        job.ended.connect(over)
+        self.running_changed.emit()
+
+    def cancel_prediction(self) -> None:
+        """Stop predicting every image; what is done stays."""
+        if self._all is not None:
+            self._all.cancel()
+
+    def _all_progress(self, events: list[Any]) -> None:
+        last = events[-1]
+        self.progressed.emit(f"Predicting {last.done} of {last.total}", last.done / max(1, last.total))
+
+    def _all_done(self, problems: list[str]) -> None:
+        for line in problems:
+            self.problem.emit(line)
+        image = self._session.image
+        if image is not None:
+            proposal = self._session.project.load_proposal(image.key)
+            if proposal is not None:
+                self._session.take_proposal(image.key, proposal)
+
+    # Models
+
+    def use_model(self, name: str) -> None:
+        """Make another model the one in use, and show what it says."""
+        self._session.project.use_model(name)
+        self.models_changed.emit()
+        self.predict_open_image()

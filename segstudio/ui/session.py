@@ -1,0 +1,207 @@
+"""An open project as the window sees it: the image in hand, what is being saved, and what the records say."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from segstudio.core.arrays import U8
+from segstudio.core.classes import ClassTable
+from segstudio.core.document import Document
+from segstudio.core.history import Entry
+from segstudio.core.proposal import Proposal
+from segstudio.core.render import Pyramid
+from segstudio.core.view import View
+from segstudio.errors import SegStudioError
+from segstudio.storage.project import ImageRecord, Project
+from segstudio.storage.saver import Saver
+from segstudio.ui.jobs import Emit, Jobs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenImage:
+    """The image in hand.
+
+    Attributes:
+        record: what the project knew of it when it was opened.
+        pixels: ``uint8 (H, W)`` or ``(H, W, 3)``, as displayed.
+        pyramid: the same with halved copies, for the canvas.
+        document: its annotation, proposal and history.
+    """
+
+    record: ImageRecord
+    pixels: U8
+    pyramid: Pyramid
+    document: Document
+
+    @property
+    def key(self) -> str:
+        return self.record.key
+
+
+class Session(QObject):
+    """Opens images, sends every stroke to disk, and keeps the records of the strip true.
+
+    Signals:
+        leaving(): the image in hand is about to be let go.
+        opened(): `image` is another one.
+        edited(): the document's history moved: undo and redo may differ.
+        record_changed(object): an `ImageRecord` whose state may look different.
+        images_changed(): images were added.
+        classes_changed(): the class table is another one.
+        saved(float): everything up to this `time.time()` is on disk.
+        problem(str): one line for the status bar.
+    """
+
+    leaving = Signal()
+    opened = Signal()
+    edited = Signal()
+    record_changed = Signal(object)
+    images_changed = Signal()
+    classes_changed = Signal()
+    saved = Signal(float)
+    problem = Signal(str)
+    _saved_on_thread = Signal(float)
+    _failed_on_thread = Signal(str)
+
+    def __init__(self, project: Project, jobs: Jobs, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project = project
+        self.image: OpenImage | None = None
+        self._jobs = jobs
+        self._wanted: str | None = None
+        self._touched: set[str] = set()
+        self._views: dict[str, View] = {}
+        self._saver = Saver(project)
+        self._saver.on_saved = self._saved_on_thread.emit
+        self._saver.on_error = lambda error: self._failed_on_thread.emit(str(error))
+        self._saved_on_thread.connect(self._on_saved)
+        self._failed_on_thread.connect(self.problem)
+
+    @property
+    def document(self) -> Document | None:
+        return None if self.image is None else self.image.document
+
+    @property
+    def key(self) -> str | None:
+        """Key of the image in hand."""
+        return None if self.image is None else self.image.key
+
+    @property
+    def classes(self) -> ClassTable:
+        return self.project.classes
+
+    # Images
+
+    def open_image(self, key: str) -> None:
+        """Bring another image into the hand, without blocking; `opened` tells when it is there."""
+        if key == self._wanted:
+            return
+        self._wanted = key
+        project, saver = self.project, self._saver
+
+        def load(_emit: Emit, _cancel: threading.Event) -> OpenImage:
+            saver.flush()  # its own strokes first, should it come back just after it was left
+            pixels = project.read_image(key).display()
+            document = project.load_document(key)
+            document.set_proposal(project.load_proposal(key))
+            return OpenImage(project.image(key), pixels, Pyramid(pixels), document)
+
+        def failed(message: str) -> None:
+            if self._wanted == key:
+                self._wanted = self.key
+                self.problem.emit(message)
+
+        self._jobs.start(f"open {key}", load, done=self._take, failed=failed)
+
+    def _take(self, image: OpenImage) -> None:
+        if image.key != self._wanted:
+            return  # the person has gone on to another one
+        self.let_go()
+        self.image = image
+        self._wanted = image.key
+        image.document.classes = self.classes
+        image.document.on_commit.append(self._committed)
+        self.project.set_setting("image", image.key)
+        self.opened.emit()
+
+    def let_go(self) -> None:
+        """Put the image in hand away; its strokes are finished and saved."""
+        if self.image is None:
+            return
+        self.leaving.emit()
+        self.image.document.on_commit.clear()
+        self.image = None
+
+    def keep_view(self, view: View) -> None:
+        """Remember where the image in hand was left."""
+        if self.image is not None:
+            self._views[self.image.key] = view
+
+    def view(self) -> View | None:
+        """Where the image in hand was left; None the first time."""
+        return None if self.image is None else self._views.get(self.image.key)
+
+    # Strokes
+
+    def _committed(self, entry: Entry) -> None:
+        if self.image is not None:
+            self._touched.add(self.image.key)
+            self._saver.submit(self.image.key, entry)
+            QTimer.singleShot(0, self.edited.emit)
+
+    def _on_saved(self, when: float) -> None:
+        touched, self._touched = self._touched, set()
+        for key in touched:
+            self.refresh_record(key)
+        self.saved.emit(when)
+
+    def flush(self) -> None:
+        """Block until every stroke is on disk; for job threads."""
+        self._saver.flush()
+
+    # Records
+
+    def refresh_record(self, key: str) -> None:
+        """Read what the project knows of an image again and tell."""
+        try:
+            self.record_changed.emit(self.project.image(key))
+        except SegStudioError as error:
+            self.problem.emit(str(error))
+
+    def set_reviewed(self, reviewed: bool) -> None:
+        """Mark the image in hand as finished, or as not."""
+        if self.image is not None:
+            self.project.set_reviewed(self.image.key, reviewed)
+            self.refresh_record(self.image.key)
+
+    def take_proposal(self, key: str, proposal: Proposal) -> None:
+        """A model has spoken of an image; shown when it is the one in hand."""
+        if self.image is not None and self.image.key == key:
+            if proposal.classes.shape == self.image.document.annotation.shape:
+                self.image.document.set_proposal(proposal)
+            self.edited.emit()
+        self.refresh_record(key)
+
+    def set_classes(self, classes: ClassTable) -> None:
+        """Another class table, saved at once."""
+        try:
+            self.project.set_classes(classes)
+        except SegStudioError as error:
+            self.problem.emit(str(error))
+            return
+        if self.image is not None:
+            self.image.document.classes = classes
+        self.saved.emit(time.time())
+        self.classes_changed.emit()
+
+    def close(self) -> None:
+        """Put everything on disk and close the project."""
+        self.let_go()
+        self._wanted = None
+        self._saver.close()
+        self.project.close()
