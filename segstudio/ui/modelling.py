@@ -19,14 +19,14 @@ class Modelling(QObject):
     """One training run and one prediction at a time, for an open project.
 
     Signals:
-        event(object): every `Event` of the run, in order.
+        told(object): every `Event` of the run, in order.
         running_changed(): `training`, `stopping` or `predicting` may differ.
         models_changed(): a model was promoted or chosen.
         problem(str): one line for the status bar.
         progressed(str, object): what a job over many images is doing, and its fraction 0..1; empty when over.
     """
 
-    event = Signal(object)
+    told = Signal(object)
     running_changed = Signal()
     models_changed = Signal()
     problem = Signal(str)
@@ -85,7 +85,7 @@ class Modelling(QObject):
             if isinstance(event, Promoted):
                 self.models_changed.emit()
                 self.predict_open_image()
-            self.event.emit(event)
+            self.told.emit(event)
             if isinstance(event, Failed):
                 self.problem.emit(event.message)
                 if event.details:
@@ -96,7 +96,7 @@ class Modelling(QObject):
         self.running_changed.emit()
 
     def _training_failed(self, message: str) -> None:
-        self.event.emit(Failed(message))
+        self.told.emit(Failed(message))
         self.problem.emit(message)
         self._training_over(Failed(message))
 
@@ -123,10 +123,9 @@ class Modelling(QObject):
             from segstudio.learn.prediction import predict
             from segstudio.learn.saving import load_model
 
-            name, loaded = self._loaded or ("", None)
-            if name != folder.name:
-                loaded = load_model(folder)
-                self._loaded = (folder.name, loaded)
+            kept = self._loaded
+            loaded = kept[1] if kept is not None and kept[0] == folder.name else load_model(folder)
+            self._loaded = (folder.name, loaded)
             proposal = predict(loaded, pixels, cancel=cancel)
             project.save_proposal(key, proposal)
             return key, proposal

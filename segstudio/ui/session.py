@@ -74,6 +74,7 @@ class Session(QObject):
         self.image: OpenImage | None = None
         self._jobs = jobs
         self._wanted: str | None = None
+        self._classes = project.classes
         self._touched: set[str] = set()
         self._views: dict[str, View] = {}
         self._saver = Saver(project)
@@ -93,7 +94,8 @@ class Session(QObject):
 
     @property
     def classes(self) -> ClassTable:
-        return self.project.classes
+        """The classes of the project, without asking the disk."""
+        return self._classes
 
     # Images
 
@@ -109,6 +111,7 @@ class Session(QObject):
             pixels = project.read_image(key).display()
             document = project.load_document(key)
             document.set_proposal(project.load_proposal(key))
+            project.set_setting("image", key)
             return OpenImage(project.image(key), pixels, Pyramid(pixels), document)
 
         def failed(message: str) -> None:
@@ -126,7 +129,6 @@ class Session(QObject):
         self._wanted = image.key
         image.document.classes = self.classes
         image.document.on_commit.append(self._committed)
-        self.project.set_setting("image", image.key)
         self.opened.emit()
 
     def let_go(self) -> None:
@@ -175,9 +177,14 @@ class Session(QObject):
 
     def set_reviewed(self, reviewed: bool) -> None:
         """Mark the image in hand as finished, or as not."""
-        if self.image is not None:
-            self.project.set_reviewed(self.image.key, reviewed)
-            self.refresh_record(self.image.key)
+        if self.image is None:
+            return
+        project, key = self.project, self.image.key
+
+        def work(_emit: Emit, _cancel: threading.Event) -> None:
+            project.set_reviewed(key, reviewed)
+
+        self._jobs.start(f"review {key}", work, done=lambda _none: self.refresh_record(key), failed=self.problem.emit)
 
     def take_proposal(self, key: str, proposal: Proposal) -> None:
         """A model has spoken of an image; shown when it is the one in hand."""
@@ -194,6 +201,7 @@ class Session(QObject):
         except SegStudioError as error:
             self.problem.emit(str(error))
             return
+        self._classes = classes
         if self.image is not None:
             self.image.document.classes = classes
         self.saved.emit(time.time())

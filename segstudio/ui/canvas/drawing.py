@@ -52,9 +52,9 @@ def draw_grid(painter: QPainter, ratio: float, view: View, size: tuple[int, int]
         painter.drawLine(QPointF(part.x0 / ratio, y), QPointF((part.x1 - 1) / ratio, y))
 
 
-def draw_hint(painter: QPainter, rect: QRect, text: str) -> None:
+def draw_hint(painter: QPainter, rect: QRect, text: str, ink: QColor) -> None:
     """Say what to do next in the middle of an empty canvas."""
-    painter.setPen(QColor("#9aa0a6"))
+    painter.setPen(ink)
     flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
     painter.drawText(rect.adjusted(40, 40, -40, -40), int(flags), text)
 

@@ -1,0 +1,201 @@
+"""The list of classes: choose, add, rename, recolour, lock, hide."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QColorDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from segstudio.core.classes import ClassTable
+from segstudio.errors import UsageError
+from segstudio.ui.icons import icon
+from segstudio.ui.panels.class_row import HEIGHT, ClassRow
+from segstudio.ui.panels.parts import NameEdit, describe, heading, plain_button, push_button, set_role, text_label
+from segstudio.ui.theme import Tokens
+
+
+class ClassPanel(QFrame):
+    """The classes of the project; digits choose the first ten.
+
+    Signals:
+        chosen(int): a person picked the class with this index.
+        changed(object): a person changed the classes; carries the new `ClassTable`.
+    """
+
+    chosen = Signal(int)
+    changed = Signal(object)
+
+    def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        set_role(self, role="panel")
+        self.setAccessibleName("Classes")
+        self._tokens = tokens
+        self._table = ClassTable()
+        self._current = 0
+        self._rows: list[ClassRow] = []
+
+        self._heading = heading("Classes")
+        self._add_icon = plain_button("plus", tokens, "Add class", "Add a class")
+        self._add_icon.clicked.connect(self.start_adding)
+        top = QHBoxLayout()
+        top.setContentsMargins(12, 8, 8, 4)
+        top.addWidget(self._heading, 1)
+        top.addWidget(self._add_icon)
+
+        self._hint = text_label("No classes yet. Add one for each thing you want to find.", "hint", wrap=True)
+        self._hint.setContentsMargins(12, 4, 12, 8)
+        self._list = QWidget()
+        self._rows_layout = QVBoxLayout(self._list)
+        self._rows_layout.setContentsMargins(8, 0, 8, 0)
+        self._rows_layout.setSpacing(0)
+        self._add = push_button("+ Add class", "Add a class", "link")
+        self._add.setMinimumHeight(28)
+        self._add.clicked.connect(self.start_adding)
+        self._editor = NameEdit()
+        self._editor.setPlaceholderText("Name of the new class")
+        describe(self._editor, "Name of the new class", "Return adds it, Escape drops it")
+        self._editor.hide()
+        self._editor.committed.connect(self._add_named)
+        self._editor.dropped.connect(self._stop_adding)
+        self._editor.editingFinished.connect(self._leave_editor)
+        self._rows_layout.addWidget(self._add)
+        self._rows_layout.addWidget(self._editor)
+        self._rows_layout.addStretch(1)
+
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setWidget(self._list)
+        self._area.setMinimumHeight(HEIGHT * 3)
+        self._problem = text_label("", "problem", wrap=True)
+        self._problem.setContentsMargins(12, 4, 12, 0)
+        self._problem.hide()
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 8)
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addWidget(self._hint)
+        layout.addWidget(self._area, 1)
+        layout.addWidget(self._problem)
+
+    def set_classes(self, table: ClassTable, current: int) -> None:
+        """Show these classes with one of them chosen; tells nobody."""
+        self._table = table
+        self._current = current
+        while len(self._rows) > len(table):
+            row = self._rows.pop()
+            self._rows_layout.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        while len(self._rows) < len(table):
+            row = self._new_row(len(self._rows))
+            self._rows_layout.insertWidget(len(self._rows), row)
+            self._rows.append(row)
+        for row, item in zip(self._rows, table, strict=True):
+            row.show_class(item, current=item.index == current)
+        self._hint.setVisible(len(table) == 0)
+        if current < len(self._rows):
+            QTimer.singleShot(0, self, self._reveal_current)
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Follow a change of theme."""
+        self._tokens = tokens
+        self._add_icon.setIcon(icon("plus", tokens))
+        for row in self._rows:
+            row.set_tokens(tokens)
+
+    def flash_lock(self, index: int) -> None:
+        """Pulse the padlock of a class whose pixels a gesture kept off."""
+        if index < len(self._rows):
+            self._rows[index].flash()
+
+    def start_adding(self) -> None:
+        """Open the inline editor for a new class."""
+        self._say("")
+        self._add.hide()
+        self._editor.clear()
+        self._editor.show()
+        self._editor.setFocus(Qt.FocusReason.OtherFocusReason)
+        QTimer.singleShot(0, self, lambda: self._area.ensureWidgetVisible(self._editor, 0, 4))
+
+    def problem(self) -> str:
+        """The line that says what was wrong with the last input; empty when nothing."""
+        return self._problem.text()
+
+    def _new_row(self, index: int) -> ClassRow:
+        row = ClassRow(index, self._tokens)
+        row.chosen.connect(self._choose)
+        row.renamed.connect(lambda at, name: self._change(at, name=name))
+        row.locked.connect(lambda at, on: self._change(at, locked=on))
+        row.shown.connect(lambda at, on: self._change(at, visible=on))
+        row.recolor_wanted.connect(self._pick_color)
+        row.edit_dropped.connect(lambda: self._say(""))
+        return row
+
+    def _choose(self, index: int) -> None:
+        self._say("")
+        if index != self._current:
+            self.set_classes(self._table, index)
+        self.chosen.emit(index)
+
+    def _change(self, index: int, **fields: object) -> None:
+        self._apply(lambda: self._table.change(index, **fields), index)
+
+    def _apply(self, make: Callable[[], ClassTable], index: int | None = None) -> bool:
+        try:
+            table = make()
+        except UsageError as error:
+            self._say(str(error))
+            if index is not None:
+                self._rows[index].show_class(self._table[index], current=index == self._current)
+            return False
+        self._say("")
+        if table != self._table:
+            self.set_classes(table, self._current)
+            self.changed.emit(table)
+        return True
+
+    def _add_named(self, name: str) -> None:
+        if not name:
+            self._say("Give the class a name, or press Escape.")
+            return
+        if self._apply(lambda: self._table.add(name)):
+            self._stop_adding()
+            self._choose(len(self._table) - 1)
+        else:
+            set_role(self._editor, problem=True)
+
+    def _leave_editor(self) -> None:
+        # Leaving the editor commits a good name and drops an empty one; a bad one stays, to be corrected.
+        if self._editor.isVisible() and not self._editor.hasFocus():
+            if self._editor.text().strip():
+                self._add_named(self._editor.text().strip())
+            else:
+                self._stop_adding()
+
+    def _stop_adding(self) -> None:
+        self._say("")
+        set_role(self._editor, problem=False)
+        self._editor.hide()
+        self._add.show()
+
+    def _pick_color(self, index: int) -> None:
+        item = self._table[index]
+        dialog = QColorDialog(QColor(item.color), self)
+        dialog.setWindowTitle(f"Colour of {item.name}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for slot, color in enumerate(other.color for other in list(self._table)[: QColorDialog.customCount()]):
+            QColorDialog.setCustomColor(slot, QColor(color))
+        dialog.colorSelected.connect(lambda color: self._change(index, color=color.name()))
+        dialog.open()
+
+    def _reveal_current(self) -> None:
+        if self._current < len(self._rows) and not self._editor.isVisible():
+            self._area.ensureWidgetVisible(self._rows[self._current], 0, 0)
+
+    def _say(self, line: str) -> None:
+        self._problem.setText(line)
+        self._problem.setVisible(bool(line))

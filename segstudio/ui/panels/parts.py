@@ -1,0 +1,256 @@
+"""Small widgets the panels, dialogs and the start screen are built of."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QWidget,
+)
+
+from segstudio.ui.icons import icon
+from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
+
+EDIT_KEYS = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab})
+
+
+def set_role(widget: QWidget, **properties: str | bool) -> None:
+    """Set properties the style sheet looks at, and restyle the widget when one differs."""
+    changed = False
+    for name, value in properties.items():
+        text = str(value).lower() if isinstance(value, bool) else value
+        if widget.property(name) != text:
+            widget.setProperty(name, text)
+            changed = True
+    if changed:
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def describe(widget: QWidget, name: str, tip: str = "") -> None:
+    """Give a control its accessible name and its tooltip (the name again when there is nothing to add)."""
+    widget.setAccessibleName(name)
+    widget.setToolTip(tip or name)
+
+
+def heading(text: str) -> QLabel:
+    """The quiet title of a panel or of a part of one."""
+    label = QLabel(text.upper())
+    set_role(label, role="heading")
+    font = ui_font(SMALL_PX, bold=True)
+    font.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 0.6)
+    label.setFont(font)
+    label.setAccessibleName(text)
+    return label
+
+
+def text_label(text: str = "", role: str = "quiet", *, wrap: bool = False) -> QLabel:
+    """Text in one of the style sheet's roles."""
+    label = QLabel(text)
+    set_role(label, role=role)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(wrap)
+    if wrap:
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        label.setMinimumWidth(1)
+    return label
+
+
+def rule() -> QFrame:
+    """A hairline across."""
+    line = QFrame()
+    set_role(line, role="rule")
+    line.setFixedHeight(1)
+    return line
+
+
+def plain_button(name: str, tokens: Tokens, label: str, tip: str = "", *, checkable: bool = False) -> QToolButton:
+    """A 24 px icon button that mouse clicks never give the keyboard to."""
+    button = QToolButton()
+    set_role(button, role="plain")
+    button.setIcon(icon(name, tokens))
+    button.setIconSize(QSize(16, 16))
+    button.setFixedSize(24, 24)
+    button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    describe(button, label, tip)
+    return button
+
+
+def push_button(text: str, tip: str = "", role: str = "") -> QPushButton:
+    """A text button that mouse clicks never give the keyboard to."""
+    button = QPushButton(text)
+    if role:
+        set_role(button, role=role)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setAutoDefault(False)
+    describe(button, text.rstrip("…"), tip)
+    return button
+
+
+class ElidedLabel(QLabel):
+    """One line that shortens to the room it has and tells the whole in its tooltip."""
+
+    def __init__(
+        self,
+        text: str = "",
+        role: str = "",
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._mode = mode
+        if role:
+            set_role(self, role=role)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setText(text)
+
+    def minimumSizeHint(self) -> QSize:
+        """Qt's virtual: may shrink to nearly nothing."""
+        return QSize(24, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Qt's virtual."""
+        area = self.contentsRect()
+        shown = self.fontMetrics().elidedText(self.text(), self._mode, area.width())
+        tip = self.text() if shown != self.text() else ""
+        if self.toolTip() != tip:
+            self.setToolTip(tip)
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.setFont(self.font())
+        painter.drawText(area, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), shown)
+
+
+class ActionButton(QPushButton):
+    """A push button that does, and is enabled as, a `QAction`; without its menu text's mnemonics."""
+
+    def __init__(self, action: QAction, text: str = "", role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._action = action
+        self._text = text
+        if role:
+            set_role(self, role=role)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAutoDefault(False)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(40)
+        self.clicked.connect(lambda: action.trigger())
+        action.changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        text = self._text or self._action.text().replace("&", "").rstrip("…")
+        self.setText(text)
+        self.setIcon(self._action.icon())
+        self.setEnabled(self._action.isEnabled())
+        if self._action.isCheckable():
+            self.setCheckable(True)
+            self.setChecked(self._action.isChecked())
+        describe(self, text, self._action.toolTip())
+
+
+class KeyKeeper(QObject):
+    """Event filter: Return, Escape and Tab belong to the editor that has the keyboard, not to a window shortcut."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Qt's virtual."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in EDIT_KEYS:
+            event.accept()
+            return True
+        return super().eventFilter(watched, event)
+
+
+class NameEdit(QLineEdit):
+    """An inline editor: Return or leaving it commits, Escape drops.
+
+    Signals:
+        committed(str): the text, stripped.
+        dropped(): the person pressed Escape.
+    """
+
+    committed = Signal(str)
+    dropped = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        set_role(self, role="inline")
+        self.installEventFilter(KeyKeeper(self))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's virtual."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.dropped.emit()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.committed.emit(self.text().strip())
+        else:
+            super().keyPressEvent(event)
+
+
+class NumberBox(QSpinBox):
+    """A spin box that keeps its own keys while it is edited and gives the keyboard back on Return and Escape."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
+        self.setKeyboardTracking(False)
+        self.installEventFilter(KeyKeeper(self))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's virtual."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+            self.clearFocus()
+
+
+class Slider(QSlider):
+    """A horizontal slider that jumps to a click and never takes the keyboard from the mouse."""
+
+    def __init__(self, low: int, high: int, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setRange(low, high)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Qt's virtual."""
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        control = QStyle.ComplexControl.CC_Slider
+        handle = self.style().subControlRect(control, option, QStyle.SubControl.SC_SliderHandle, self)
+        if event.button() == Qt.MouseButton.LeftButton and not handle.contains(event.position().toPoint()):
+            room = max(1, self.width() - handle.width())
+            at = round(event.position().x() - handle.width() / 2)
+            self.setValue(QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), at, room))
+        super().mousePressEvent(event)
+
+
+def combo(label: str, tip: str) -> QComboBox:
+    """A combo box that shrinks with its panel and never takes the keyboard from the mouse."""
+    box = QComboBox()
+    box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(6)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    describe(box, label, tip)
+    return box
+
+
+def quietly(widget: QObject, change: Callable[[], object]) -> None:
+    """Make a change whose signals nobody shall hear: a setter must not echo."""
+    blocked = widget.blockSignals(True)
+    try:
+        change()
+    finally:
+        widget.blockSignals(blocked)
