@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QToolButton, QWidget
 
-from segstudio.ui.icons import icon
+from segstudio.ui.icons import icon, icon_names
 from segstudio.ui.theme import Mode, Tokens
 
 
@@ -230,8 +230,14 @@ class ActionSet:
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Draw the icons in the colours of a theme."""
+        drawn = icon_names()
         for spec, action in self.all():
-            if spec.icon:
+            if not spec.icon:
+                continue
+            if f"{spec.icon}-off" in drawn:
+                # What is usually on is calm while it is, and struck through when it is not.
+                action.setIcon(icon(spec.icon, tokens, checked=tokens.icon, off=f"{spec.icon}-off"))
+            else:
                 action.setIcon(icon(spec.icon, tokens))
 
     def menus(self, bar: QMenuBar) -> None:
@@ -271,6 +277,8 @@ class ActionSet:
                 button.setFixedSize(32, 32)
                 button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
                 button.setAccessibleName(self.specs[action_id].title)
+                if self.specs[action_id].checkable and not self.specs[action_id].group:
+                    button.setProperty("role", "plain")
         return bar
 
     def _make(self, spec: ActionSpec, parent: QObject, handler: Callable[[], None]) -> QAction:

@@ -40,11 +40,12 @@ class Desk(QObject):
     state_changed = Signal()
 
     def __init__(
-        self, project: Project, bench: Workbench, palette: Palette, status: StatusLine, jobs: Jobs, parent: QObject
+        self, project: Project, bench: Workbench, palette: Palette, status: StatusLine, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self.session = Session(project, jobs, self)
-        self.modelling = Modelling(self.session, jobs, self)
+        self.jobs = Jobs(self)
+        self.session = Session(project, self.jobs, self)
+        self.modelling = Modelling(self.session, self.jobs, self)
         self._bench = bench
         self._canvas = bench.canvas
         self._status = status
@@ -52,7 +53,7 @@ class Desk(QObject):
         self._unpeeked: LayerStyle | None = None
         self._saved_at: float | None = None
         self._records: dict[str, ImageRecord] = {}
-        self._thumbnails = Thumbnailer(jobs, self)
+        self._thumbnails = Thumbnailer(self.jobs, self)
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._tell_saved)
         self._clock.start()
@@ -171,13 +172,21 @@ class Desk(QObject):
             self.session.open_image(first)
         self._status.set_saved("")
 
-    def close(self) -> None:
-        """Put everything on disk, close the project and let go of the workbench."""
-        self.modelling.stop()
-        self.modelling.cancel_prediction()
+    def close(self, *, discard: bool = False) -> None:
+        """Put everything on disk, ask every job to stop and let go of the workbench.
+
+        The project itself stays open for jobs that are still ending; see `Jobs.drained`.
+
+        Args:
+            discard: close even when strokes cannot be saved.
+
+        Raises:
+            SegStudioError: when strokes cannot be saved; everything stays open.
+        """
+        self.session.close(discard=discard)
+        self.jobs.close()
         self._clock.stop()
         self._thumbnails.forget()
-        self.session.close()
         for unlink in self._links:
             unlink()
         self._links.clear()

@@ -12,7 +12,9 @@ from segstudio.ui.theme import Tokens, resource
 LOGO = "segstudio"
 
 
-def icon(name: str, tokens: Tokens, *, color: str | None = None, checked: str | None = None) -> QIcon:
+def icon(
+    name: str, tokens: Tokens, *, color: str | None = None, checked: str | None = None, off: str | None = None
+) -> QIcon:
     """An icon in the colours of a theme, sharp at any device pixel ratio.
 
     Args:
@@ -20,11 +22,12 @@ def icon(name: str, tokens: Tokens, *, color: str | None = None, checked: str | 
         tokens: gives the colours of the normal, hovered, selected and disabled states.
         color: ``#rrggbb`` of the normal state, where the theme's icon colour is not wanted.
         checked: ``#rrggbb`` of the checked state; the accent when not given.
+        off: name of another drawing for the unchecked state.
 
     Raises:
         KeyError: when there is no such icon.
     """
-    return QIcon(_Drawing(name, tokens, color or tokens.icon, checked or tokens.accent_text))
+    return QIcon(_Drawing(name, off or name, tokens, color or tokens.icon, checked or tokens.accent_text))
 
 
 def logo() -> QIcon:
@@ -54,10 +57,12 @@ def _renderer(name: str, color: str) -> QSvgRenderer:
 class _Drawing(QIconEngine):
     """Draws one icon in the colour of its state; nothing is kept but the parsed drawing."""
 
-    def __init__(self, name: str, tokens: Tokens, color: str, checked: str) -> None:
+    def __init__(self, name: str, off: str, tokens: Tokens, color: str, checked: str) -> None:
         super().__init__()
-        _drawing(name)  # an unknown name is a mistake of ours: say so here, not while painting
+        for drawing in (name, off):
+            _drawing(drawing)  # an unknown name is a mistake of ours: say so here, not while painting
         self._name = name
+        self._off = off
         self._tokens = tokens
         self._color = color
         self._checked = checked
@@ -76,7 +81,8 @@ class _Drawing(QIconEngine):
             color = self._color
         side = min(rect.width(), rect.height())
         box = QRectF(rect.x() + (rect.width() - side) / 2, rect.y() + (rect.height() - side) / 2, side, side)
-        _renderer(self._name, color).render(painter, box)
+        name = self._name if state == QIcon.State.On else self._off
+        _renderer(name, color).render(painter, box)
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         """Qt's virtual: ``size`` is in device pixels, so the drawing is never scaled afterwards."""
@@ -84,7 +90,7 @@ class _Drawing(QIconEngine):
 
     def clone(self) -> QIconEngine:
         """Qt's virtual."""
-        return _Drawing(self._name, self._tokens, self._color, self._checked)
+        return _Drawing(self._name, self._off, self._tokens, self._color, self._checked)
 
 
 class _Logo(QIconEngine):

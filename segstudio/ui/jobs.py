@@ -135,17 +135,20 @@ class Job(QObject):
 
 
 class Jobs(QObject):
-    """Every job of the window: starts them, forgets them when they end, stops them when the window closes.
+    """The jobs of one owner: starts them, forgets them when they end, silences them when the owner goes.
 
     Signals:
-        crashed(str): report of an error nobody foresaw, with its traceback.
+        crashed(str): traceback of an error nobody foresaw.
+        drained(): the last running job has ended.
     """
 
     crashed = Signal(str)
+    drained = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs: list[Job] = []
+        self._closed = False
 
     def start(
         self,
@@ -155,21 +158,19 @@ class Jobs(QObject):
         done: Callable[[Any], None] | None = None,
         failed: Callable[[str], None] | None = None,
         progress: Callable[[list[Any]], None] | None = None,
+        ended: Callable[[], None] | None = None,
     ) -> Job:
-        """Run `work` on a thread; the callables are called on the GUI thread.
+        """Run `work` on a thread; the callables are called on the GUI thread, and no more after `close`.
 
         Args:
-            name: shown where jobs are listed, and the thread's name.
+            name: the thread's name.
             work: called with a function that emits events and a flag that asks it to stop.
             done: gets what `work` returned.
             failed: gets the line of a foreseen error; an unforeseen one goes to `crashed` as well.
             progress: gets batches of events.
+            ended: called last, however it ended.
         """
         job = Job(name, work, self)
-        if progress is not None:
-            job.progressed.connect(progress)
-        if done is not None:
-            job.succeeded.connect(done)
 
         def on_failure(failure: Failure) -> None:
             if failed is not None:
@@ -177,22 +178,40 @@ class Jobs(QObject):
             if failure.details:
                 self.crashed.emit(failure.details)
 
-        def forget() -> None:
+        def on_end() -> None:
             self._jobs.remove(job)
             job.deleteLater()
+            if ended is not None and not self._closed:
+                ended()
+            if not self._jobs:
+                self.drained.emit()
 
-        job.failed.connect(on_failure)
-        job.ended.connect(forget)
+        job.progressed.connect(self._while_open(progress))
+        job.succeeded.connect(self._while_open(done))
+        job.failed.connect(self._while_open(on_failure))
+        job.ended.connect(on_end)
         self._jobs.append(job)
         return job.start()
 
     @property
     def busy(self) -> bool:
+        """Whether a job is running."""
         return bool(self._jobs)
 
-    def close(self, seconds: float = 10.0) -> bool:
-        """Cancel every job and wait for the threads, at most `seconds` each; whether all are over."""
+    def close(self) -> None:
+        """Ask every job to stop, and listen to none of them any more; `drained` tells when the last is over."""
+        self._closed = True
         for job in self._jobs:
             job.cancel()
+
+    def wait(self, seconds: float) -> bool:
+        """Block until every thread is over, at most `seconds` each; whether they are."""
         over = [job.wait(seconds) for job in self._jobs]
         return all(over)
+
+    def _while_open(self, act: Callable[[Any], None] | None) -> Callable[[object], None]:
+        def call(value: object) -> None:
+            if act is not None and not self._closed:
+                act(value)
+
+        return call

@@ -116,7 +116,7 @@ class Modelling(QObject):
         if image is None or folder is None:
             return
         if self._one is not None:
-            self._one.cancel()
+            self._one.cancel()  # harmless when it is over
         project, key, pixels = self._session.project, image.key, image.pixels
 
         def work(_emit: Emit, cancel: threading.Event) -> tuple[str, Proposal]:
@@ -134,14 +134,7 @@ class Modelling(QObject):
             if project.model_in_use == folder:
                 self._session.take_proposal(*result)
 
-        job = self._jobs.start(f"predict {key}", work, done=done, failed=self.problem.emit)
-        self._one = job
-
-        def forget() -> None:
-            if self._one is job:
-                self._one = None
-
-        job.ended.connect(forget)
+        self._one = self._jobs.start(f"predict {key}", work, done=done, failed=self.problem.emit)
 
     def predict_all(self) -> None:
         """Ask the model in use about every image of the project."""
@@ -154,11 +147,6 @@ class Modelling(QObject):
 
             return list(predict_project(project, progress=emit, cancel=cancel))
 
-        job = self._jobs.start(
-            "predict all", work, done=self._all_done, failed=self.problem.emit, progress=self._all_progress
-        )
-        self._all = job
-
         def over() -> None:
             self._all = None
             self.progressed.emit("", None)
@@ -166,7 +154,14 @@ class Modelling(QObject):
                 session.record_changed.emit(record)
             self.running_changed.emit()
 
-        job.ended.connect(over)
+        self._all = self._jobs.start(
+            "predict all",
+            work,
+            done=self._all_done,
+            failed=self.problem.emit,
+            progress=self._all_progress,
+            ended=over,
+        )
         self.running_changed.emit()
 
     def cancel_prediction(self) -> None:

@@ -207,9 +207,17 @@ class Session(QObject):
         self.saved.emit(time.time())
         self.classes_changed.emit()
 
-    def close(self) -> None:
-        """Put everything on disk and close the project."""
+    def close(self, *, discard: bool = False) -> None:
+        """Put everything on disk and let the image go. The project stays open for jobs that are still ending.
+
+        Args:
+            discard: go on even when strokes cannot be saved.
+
+        Raises:
+            SegStudioError: when strokes cannot be saved; the saver goes on trying.
+        """
+        if self.image is not None and self.image.document.gesture is not None:
+            self.image.document.gesture.finish()
+        self._saver.close(discard=discard)
         self.let_go()
         self._wanted = None
-        self._saver.close()
-        self.project.close()

@@ -190,7 +190,7 @@ class StartScreen(QFrame):
         columns.addLayout(begin, 4)
         columns.addLayout(recent, 5)
         column = QWidget()
-        column.setMaximumSize(WIDTH, 560)
+        column.setMaximumSize(WIDTH, 520)
         column.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         body = QVBoxLayout(column)
         body.setContentsMargins(32, 32, 32, 32)
@@ -211,7 +211,6 @@ class Entry(QPushButton):
     def __init__(self, icon_name: str, title: str, detail: str, tip: str, *, note: str = "") -> None:
         super().__init__()
         set_role(self, role="entry")
-        self.setFixedHeight(52)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         describe(self, title.rstrip("…"), tip)

@@ -31,8 +31,7 @@ class Thumbnailer(QObject):
         """Ask for the thumbnail of an image."""
         self._wanted.append((key, path))
         if self._job is None:
-            self._job = self._jobs.start("thumbnails", self._work, progress=self._deliver)
-            self._job.ended.connect(self._rest)
+            self._job = self._jobs.start("thumbnails", self._work, progress=self._deliver, ended=self._rest)
 
     def forget(self) -> None:
         """Drop everything that was asked for."""

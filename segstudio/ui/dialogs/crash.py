@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, QUrl
+from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
@@ -38,7 +38,7 @@ class CrashDialog(QDialog):
         words.addWidget(text_label(SAVED, "lead", wrap=True))
         top = QHBoxLayout()
         top.setSpacing(16)
-        top.addWidget(picture)
+        top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
         top.addLayout(words, 1)
         text = QPlainTextEdit(report)
         text.setReadOnly(True)
@@ -54,7 +54,7 @@ class CrashDialog(QDialog):
         self._copy.clicked.connect(self.copy_report)
         show = push_button("Show log", "Open the folder of the log file")
         show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log.parent))))
-        close = push_button("Continue", "Close this report and go on")
+        close = push_button("Continue", "Close this report and go on", "primary")
         close.setDefault(True)
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()

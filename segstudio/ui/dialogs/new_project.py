@@ -65,7 +65,7 @@ class NewProjectDialog(QDialog):
         self._problem = text_label("", "hint", wrap=True)
         self._problem.setAccessibleName("What is still missing")
         self._problem.setMinimumHeight(32)
-        self._create = push_button("Create project", "Make the project and open it")
+        self._create = push_button("Create project", "Make the project and open it", "primary")
         self._create.setDefault(True)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

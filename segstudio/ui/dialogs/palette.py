@@ -21,6 +21,7 @@ from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 
 WIDTH = 520
 ROW = 36
+WORST = 8  # cost a letter beyond which a command does not fit
 VISIBLE_ROWS = 9
 ACTION_ROLE = int(Qt.ItemDataRole.UserRole)
 MENU_ROLE = ACTION_ROLE + 1
@@ -130,7 +131,7 @@ class CommandPalette(QFrame):
         for at, (spec, action) in enumerate(self._actions):
             costs = [match(query, spec.title), match(query, f"{spec.menu} {spec.title}")]
             known = [cost + late for cost, late in zip(costs, (0, 4), strict=True) if cost is not None]
-            if known:
+            if known and min(known) <= WORST * max(1, len(query)):
                 ranked.append((not action.isEnabled(), min(known), at))
         self._model.clear()
         for _, _, at in sorted(ranked):

@@ -26,7 +26,7 @@ class ShortcutsDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard and mouse")
-        self.resize(920, 560)
+        self.resize(920, 660)
         columns = QHBoxLayout()
         columns.setSpacing(32)
         for groups in _columns(_groups()):
@@ -49,7 +49,7 @@ class ShortcutsDialog(QDialog):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inner)
         area.setAccessibleName("Keys and mouse")
-        close = push_button("Close", "Close this page (Esc)")
+        close = push_button("Close", "Close this page (Esc)", "primary")
         close.setDefault(True)
         close.clicked.connect(self.accept)
         bottom = QHBoxLayout()
@@ -103,5 +103,6 @@ def _row(text: str, keys: tuple[str, ...]) -> QWidget:
     for key in keys:
         cap = text_label(key, "key")
         cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        layout.addWidget(cap)
+        cap.setFixedHeight(20)
+        layout.addWidget(cap, 0, Qt.AlignmentFlag.AlignVCenter)
     return row

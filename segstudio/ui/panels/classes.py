@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QColorDialog, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.core.classes import ClassTable
 from segstudio.errors import UsageError
-from segstudio.ui.icons import icon
 from segstudio.ui.panels.class_row import HEIGHT, ClassRow
-from segstudio.ui.panels.parts import NameEdit, describe, heading, plain_button, push_button, set_role, text_label
+from segstudio.ui.panels.parts import NameEdit, describe, heading, push_button, set_role, text_label
 from segstudio.ui.theme import Tokens
+
+MIN_ROWS, MANY_ROWS = 3, 10  # of the list: as low as it may get, as high as it asks to be
 
 
 class ClassPanel(QFrame):
@@ -34,16 +35,8 @@ class ClassPanel(QFrame):
         self._current = 0
         self._rows: list[ClassRow] = []
 
-        self._heading = heading("Classes")
-        self._add_icon = plain_button("plus", tokens, "Add class", "Add a class")
-        self._add_icon.clicked.connect(self.start_adding)
-        top = QHBoxLayout()
-        top.setContentsMargins(12, 8, 8, 4)
-        top.addWidget(self._heading, 1)
-        top.addWidget(self._add_icon)
-
         self._hint = text_label("No classes yet. Add one for each thing you want to find.", "hint", wrap=True)
-        self._hint.setContentsMargins(12, 4, 12, 8)
+        self._hint.setContentsMargins(12, 0, 12, 4)
         self._list = QWidget()
         self._rows_layout = QVBoxLayout(self._list)
         self._rows_layout.setContentsMargins(8, 0, 8, 0)
@@ -58,28 +51,26 @@ class ClassPanel(QFrame):
         self._editor.committed.connect(self._add_named)
         self._editor.dropped.connect(self._stop_adding)
         self._editor.editingFinished.connect(self._leave_editor)
-        self._rows_layout.addWidget(self._add)
-        self._rows_layout.addWidget(self._editor)
         self._rows_layout.addStretch(1)
-
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setWidget(self._list)
-        self._area.setMinimumHeight(HEIGHT * 3)
+        self._area = _RowArea(self._list)
         self._problem = text_label("", "problem", wrap=True)
-        self._problem.setContentsMargins(12, 4, 12, 0)
+        self._problem.setContentsMargins(12, 0, 12, 4)
         self._problem.hide()
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 8)
+        layout.setContentsMargins(0, 12, 0, 8)
         layout.setSpacing(0)
-        layout.addLayout(top)
+        title = heading("Classes")
+        title.setContentsMargins(12, 0, 12, 8)
+        below = QVBoxLayout()
+        below.setContentsMargins(8, 0, 8, 0)
+        below.addWidget(self._add)
+        below.addWidget(self._editor)
+        layout.addWidget(title)
         layout.addWidget(self._hint)
         layout.addWidget(self._area, 1)
         layout.addWidget(self._problem)
+        layout.addLayout(below)
 
     def set_classes(self, table: ClassTable, current: int) -> None:
         """Show these classes with one of them chosen; tells nobody."""
@@ -97,13 +88,13 @@ class ClassPanel(QFrame):
         for row, item in zip(self._rows, table, strict=True):
             row.show_class(item, current=item.index == current)
         self._hint.setVisible(len(table) == 0)
+        self._area.set_rows(len(table))
         if current < len(self._rows):
             QTimer.singleShot(0, self, self._reveal_current)
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
         self._tokens = tokens
-        self._add_icon.setIcon(icon("plus", tokens))
         for row in self._rows:
             row.set_tokens(tokens)
 
@@ -119,7 +110,6 @@ class ClassPanel(QFrame):
         self._editor.clear()
         self._editor.show()
         self._editor.setFocus(Qt.FocusReason.OtherFocusReason)
-        QTimer.singleShot(0, self, lambda: self._area.ensureWidgetVisible(self._editor, 0, 4))
 
     def problem(self) -> str:
         """The line that says what was wrong with the last input; empty when nothing."""
@@ -199,3 +189,29 @@ class ClassPanel(QFrame):
     def _say(self, line: str) -> None:
         self._problem.setText(line)
         self._problem.setVisible(bool(line))
+
+
+class _RowArea(QScrollArea):
+    """As high as its rows, if there is room; never higher, and scrolled when there is less."""
+
+    def __init__(self, rows: QWidget) -> None:
+        super().__init__()
+        self._rows = 0
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setWidget(rows)
+
+    def set_rows(self, rows: int) -> None:
+        """Make room for so many rows."""
+        self._rows = rows
+        self.setVisible(rows > 0)
+        self.setMinimumHeight(HEIGHT * min(rows, MIN_ROWS))
+        self.setMaximumHeight(HEIGHT * rows)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """Qt's virtual."""
+        return QSize(240, HEIGHT * min(self._rows, MANY_ROWS))

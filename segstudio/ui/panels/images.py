@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QListView, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.ui.panels.image_list import CELL, KEY_ROLE, STATES, ImageDelegate, ImageListModel, draw_state
 from segstudio.ui.panels.parts import ElidedLabel, combo, heading, set_role, text_label
@@ -75,7 +75,7 @@ class ImageStrip(QFrame):
         layout.addLayout(top)
         layout.addWidget(self._view)
         layout.addWidget(self._empty)
-        self.setFixedHeight(self.sizeHint().height())
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.set_tokens(tokens)
         self._refresh()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -62,8 +62,9 @@ def text_label(text: str = "", role: str = "quiet", *, wrap: bool = False) -> QL
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(wrap)
     if wrap:
-        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        label.setMinimumWidth(1)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        label.setSizePolicy(policy)
     return label
 
 
@@ -135,31 +136,42 @@ class ElidedLabel(QLabel):
 
 
 class ActionButton(QPushButton):
-    """A push button that does, and is enabled as, a `QAction`; without its menu text's mnemonics."""
+    """A push button that does, and is enabled as, a `QAction`.
 
-    def __init__(self, action: QAction, text: str = "", role: str = "", parent: QWidget | None = None) -> None:
+    Args:
+        action: what it does.
+        text: on the button, where there is room for it.
+        short: on the button otherwise.
+    """
+
+    def __init__(self, action: QAction, text: str, short: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._action = action
         self._text = text
-        if role:
-            set_role(self, role=role)
+        self._short = short
+        set_role(self, role="tight")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAutoDefault(False)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(40)
+        self.setText(short)
         self.clicked.connect(lambda: action.trigger())
         action.changed.connect(self._follow)
         self._follow()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt's virtual."""
+        super().resizeEvent(event)
+        needed = self.fontMetrics().horizontalAdvance(self._text) + self.iconSize().width() + 28
+        self.setText(self._text if needed <= self.width() else self._short)
+
     def _follow(self) -> None:
-        text = self._text or self._action.text().replace("&", "").rstrip("…")
-        self.setText(text)
         self.setIcon(self._action.icon())
         self.setEnabled(self._action.isEnabled())
         if self._action.isCheckable():
             self.setCheckable(True)
             self.setChecked(self._action.isChecked())
-        describe(self, text, self._action.toolTip())
+        describe(self, self._text, self._action.toolTip())
 
 
 class KeyKeeper(QObject):

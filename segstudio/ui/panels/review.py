@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.ui.panels.parts import (
     ActionButton,
@@ -39,6 +39,7 @@ class ReviewPanel(QFrame):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         set_role(self, role="panel")
         self.setAccessibleName("Review")
         self._summary = text_label(EMPTY, "hint", wrap=True)
@@ -55,10 +56,10 @@ class ReviewPanel(QFrame):
         threshold.addWidget(self._percent)
         buttons = QGridLayout()
         buttons.setSpacing(8)
-        buttons.addWidget(ActionButton(accept_region, "Accept region"), 0, 0)
-        buttons.addWidget(ActionButton(reject_region, "Reject region"), 0, 1)
-        buttons.addWidget(ActionButton(accept_all, "Accept all"), 1, 0)
-        buttons.addWidget(ActionButton(mark_reviewed, "Mark reviewed"), 1, 1)
+        buttons.addWidget(ActionButton(accept_region, "Accept region", "Accept"), 0, 0)
+        buttons.addWidget(ActionButton(reject_region, "Reject region", "Reject"), 0, 1)
+        buttons.addWidget(ActionButton(accept_all, "Accept all", "All"), 1, 0)
+        buttons.addWidget(ActionButton(mark_reviewed, "Mark reviewed", "Reviewed"), 1, 1)
         for column in (0, 1):
             buttons.setColumnStretch(column, 1)
         layout = QVBoxLayout(self)
@@ -68,7 +69,6 @@ class ReviewPanel(QFrame):
         layout.addWidget(self._summary)
         layout.addLayout(threshold)
         layout.addWidget(self._slider)
-        layout.addSpacing(4)
         layout.addLayout(buttons)
         self.set_threshold(50)
 

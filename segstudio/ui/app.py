@@ -1,0 +1,98 @@
+"""The composition root: builds the window and everything in it, wires it, and owns nothing else."""
+
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QApplication
+
+from segstudio.storage.logs import log_folder, set_up_logging
+from segstudio.storage.preferences import Preferences
+from segstudio.ui.crash import CrashGuard
+from segstudio.ui.dialogs.crash import CrashDialog
+from segstudio.ui.icons import logo
+from segstudio.ui.jobs import Jobs
+from segstudio.ui.theme import Mode, Tokens, apply_theme
+from segstudio.ui.window import Window
+
+_SIGNAL_POLL_MS = 200
+_THEME = "theme"
+
+
+@dataclass
+class Studio:
+    """The running program: what `build` made, for `run` and for tests."""
+
+    window: Window
+    jobs: Jobs
+    preferences: Preferences
+    guard: CrashGuard
+
+
+def build(app: QApplication, preferences: Preferences) -> Studio:
+    """Make the window and wire it."""
+    app.setApplicationName("SegStudio")
+    app.setDesktopFileName("segstudio")
+    app.setWindowIcon(logo())
+    mode = _theme(preferences)
+    tokens = apply_theme(app, mode)
+    jobs = Jobs()
+    window = Window(jobs, preferences, tokens)
+    window.set_theme_name(mode)
+    current: list[Tokens] = [tokens]
+
+    def change_theme(mode: Mode) -> None:
+        preferences.set(_THEME, mode)
+        current[0] = apply_theme(app, mode)
+        window.set_tokens(current[0])
+        window.set_theme_name(mode)
+
+    def save() -> None:
+        if window.desk is not None:
+            window.desk.session.flush()
+
+    def show(report: str) -> None:
+        dialog = CrashDialog(report, log_folder(), current[0], window)
+        dialog.exec()
+        dialog.deleteLater()
+
+    guard = CrashGuard(save, show)
+    jobs.crashed.connect(guard.report)
+    window.theme_wanted.connect(change_theme)
+    return Studio(window, jobs, preferences, guard)
+
+
+def _theme(preferences: Preferences) -> Mode:
+    chosen = preferences.get(_THEME)
+    return chosen if chosen in ("dark", "light", "system") else "dark"
+
+
+def run(project: Path | None = None) -> int:
+    """Open the window, on a project when one is given, and stay until it is closed; returns the exit code."""
+    set_up_logging()
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    studio = build(app, Preferences())
+    studio.guard.install()
+    _close_on_signals(studio.window)
+    studio.window.show()
+    if project is not None:
+        studio.window.open_project(project)
+    return app.exec()
+
+
+def _close_on_signals(window: Window) -> None:
+    """Close properly on Ctrl+C and on a termination signal."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
+    keep_python_awake(window)
+
+
+def keep_python_awake(parent: QObject) -> QTimer:
+    """Let Python look at signals now and then; Qt's event loop alone never does."""
+    timer = QTimer(parent, interval=_SIGNAL_POLL_MS)
+    timer.timeout.connect(lambda: None)
+    timer.start()
+    return timer
