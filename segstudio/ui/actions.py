@@ -128,7 +128,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("new_project", "New project…", "File", ("Ctrl+N",), "new", "Label a folder of images", _always),
     A("open_project", "Open project…", "File", ("Ctrl+O",), "open", "Open a project folder", _always),
     A("open_demo", "Try the demo", "File", (), "demo", "Open a small project to play with", _always),
-    A("close_project", "Close project", "File", ("Ctrl+W",), "", "Back to the start screen", _project),
+    A("close_project", "Close project", "File", ("Ctrl+W",), "reject", "Back to the start screen", _project),
     A("add_images", "Add images…", "File", ("Ctrl+Shift+I",), "image",
       "Add a folder of images to this project", _project, rule=True),
     A("export_masks", "Export masks…", "File", ("Ctrl+E",), "export", "Write the annotations as mask images", _project),

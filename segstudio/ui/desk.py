@@ -27,6 +27,7 @@ from segstudio.ui.workbench import Workbench
 
 _OPACITY_STEP = 0.1
 _TICK_MS = 1000
+_COMPLAINT_SECONDS = 6.0  # an error stays readable at least so long
 _NO_IMAGES = "No images yet.\nAdd a folder of images from the File menu, or drop one here."
 
 
@@ -52,6 +53,7 @@ class Desk(QObject):
         self._hand = Hand(self.session, bench, palette, self)
         self._unpeeked: LayerStyle | None = None
         self._saved_at: float | None = None
+        self._complained_at = -_COMPLAINT_SECONDS
         self._records: dict[str, ImageRecord] = {}
         self._thumbnails = Thumbnailer(self.jobs, self)
         self._clock = QTimer(self, interval=_TICK_MS)
@@ -142,6 +144,7 @@ class Desk(QObject):
         session.classes_changed.connect(self._on_classes)
         session.saved.connect(self._on_saved)
         session.problem.connect(self._complain)
+        session.unreadable.connect(self._pass_over)
         modelling.told.connect(self._on_event)
         modelling.running_changed.connect(self._on_running)
         modelling.models_changed.connect(self._on_models)
@@ -218,8 +221,16 @@ class Desk(QObject):
             return
         self._canvas.show_document(image.document, image.pyramid, self.session.view())
         self._bench.strip.set_current(image.key)
-        self._status.say(f"{image.key}  ·  {image.record.width} × {image.record.height}")
+        if time.monotonic() - self._complained_at > _COMPLAINT_SECONDS:
+            self._status.say(f"{image.key}  ·  {image.record.width} × {image.record.height}")
         self._on_edited()
+
+    def _pass_over(self, key: str) -> None:
+        """With no image in the hand yet, go on to the one after an image that cannot be opened."""
+        keys = list(self._records)
+        following = keys[keys.index(key) + 1 :] if key in keys else []
+        if self.session.image is None and following:
+            self.session.open_image(following[0])
 
     def _step(self, by: int) -> None:
         keys = self._bench.strip.keys_shown() or list(self._records)
@@ -380,6 +391,7 @@ class Desk(QObject):
     # Telling
 
     def _complain(self, line: str) -> None:
+        self._complained_at = time.monotonic()
         self._status.say(line, "error")
 
     def _on_saved(self, when: float) -> None:

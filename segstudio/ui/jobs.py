@@ -1,6 +1,6 @@
 """Work off the GUI thread: plain functions on threads, their events and results brought back in order.
 
-A worker never touches Qt objects: it appends to a queue and pokes one queued signal. The GUI thread drains the queue
+A worker never touches a widget: it appends to a queue and pokes one queued signal. The GUI thread empties the queues
 at most about ten times a second, so a training run that emits hundreds of events costs the window nothing.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from segstudio.errors import Cancelled, SegStudioError
 
@@ -22,116 +22,79 @@ _COALESCE_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """How a job failed.
+class _Outcome:
+    """How a job ended: by a result, by an error (one line, and a traceback when nobody foresaw it), or cancelled."""
 
-    Attributes:
-        message: one line for a person.
-        details: traceback of an error nobody foresaw, else empty.
-    """
-
-    message: str
+    result: Any = None
+    error: str = ""
     details: str = ""
+    cancelled: bool = False
 
 
-class Job(QObject):
-    """One function running on a thread of its own.
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    progress: Callable[[list[Any]], None] | None
+    done: Callable[[Any], None] | None
+    failed: Callable[[str], None] | None
+    ended: Callable[[], None] | None
 
-    Signals:
-        progressed(list): events it emitted since the last time, in order.
-        succeeded(object): what it returned; after its last events.
-        failed(object): a `Failure`; after its last events.
-        cancelled(): it honoured `cancel`.
-        ended(): after any of the three above.
-    """
 
-    progressed = Signal(list)
-    succeeded = Signal(object)
-    failed = Signal(object)
-    cancelled = Signal()
-    ended = Signal()
-    _poked = Signal()
+class Job:
+    """One function on a thread of its own. Made by `Jobs.start`."""
 
-    def __init__(self, name: str, work: Work, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str, work: Work, poke: Callable[[], None], listener: _Listener) -> None:
         self.name = name
+        self.listener = listener
+        self.outcome: _Outcome | None = None
         self._work = work
+        self._poke = poke
         self._cancel = threading.Event()
         self._events: deque[object] = deque()
-        self._outcome: Callable[[], None] | None = None
-        self._over = False
-        self._timer = QTimer(self, singleShot=True, interval=_COALESCE_MS)
-        self._timer.timeout.connect(self._drain)
-        self._poked.connect(self._wake, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._run, name=f"job-{name}", daemon=True)
-
-    def start(self) -> "Job":
         self._thread.start()
-        return self
-
-    def cancel(self) -> None:
-        """Ask the job to stop; it does within one batch or tile."""
-        self._cancel.set()
 
     @property
     def running(self) -> bool:
-        return not self._over
+        """Whether the work is going on."""
+        return self.outcome is None
 
     @property
     def stopping(self) -> bool:
-        return self._cancel.is_set() and not self._over
+        """Whether it was asked to stop and has not yet."""
+        return self._cancel.is_set() and self.running
+
+    def cancel(self) -> None:
+        """Ask the job to stop; it does within one batch or tile. Harmless when it is over."""
+        self._cancel.set()
 
     def wait(self, seconds: float) -> bool:
         """Block until the thread is over, at most `seconds`; whether it is."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def take_events(self) -> list[object]:
+        """What it emitted since the last time, in order."""
+        batch: list[object] = []
+        while self._events:
+            batch.append(self._events.popleft())
+        return batch
+
     def _run(self) -> None:
         try:
-            result = self._work(self._emit, self._cancel)
-            outcome: Callable[[], None] = lambda: self.succeeded.emit(result)  # noqa: E731
+            outcome = _Outcome(self._work(self._emit, self._cancel))
         except Cancelled:
-            outcome = self.cancelled.emit
+            outcome = _Outcome(cancelled=True)
         except SegStudioError as error:
-            failure = Failure(str(error))
-            outcome = lambda: self.failed.emit(failure)  # noqa: E731
+            outcome = _Outcome(error=str(error))
         except Exception as error:  # a job must never take the window down
-            failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
-            outcome = lambda: self.failed.emit(failure)  # noqa: E731
-        self._outcome = outcome
+            outcome = _Outcome(error=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+        self.outcome = outcome
         self._poke()
 
     def _emit(self, event: object) -> None:
         self._events.append(event)
         if len(self._events) == 1:
             self._poke()
-
-    def _poke(self) -> None:
-        try:
-            self._poked.emit()
-        except RuntimeError:  # the window is gone, and with it the one who would listen
-            self._events.clear()
-
-    @Slot()
-    def _wake(self) -> None:
-        if self._outcome is not None:
-            self._drain()
-        elif not self._timer.isActive():
-            self._timer.start()
-
-    @Slot()
-    def _drain(self) -> None:
-        outcome = self._outcome  # before the events: none comes after it
-        batch: list[object] = []
-        while self._events:
-            batch.append(self._events.popleft())
-        if batch:
-            self.progressed.emit(batch)
-        if outcome is not None and not self._over:
-            self._over = True
-            self._timer.stop()
-            outcome()
-            self.ended.emit()
 
 
 class Jobs(QObject):
@@ -144,11 +107,15 @@ class Jobs(QObject):
 
     crashed = Signal(str)
     drained = Signal()
+    _poked = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs: list[Job] = []
         self._closed = False
+        self._timer = QTimer(self, singleShot=True, interval=_COALESCE_MS)
+        self._timer.timeout.connect(self._drain)
+        self._poked.connect(self._wake, Qt.ConnectionType.QueuedConnection)
 
     def start(
         self,
@@ -170,28 +137,9 @@ class Jobs(QObject):
             progress: gets batches of events.
             ended: called last, however it ended.
         """
-        job = Job(name, work, self)
-
-        def on_failure(failure: Failure) -> None:
-            if failed is not None:
-                failed(failure.message)
-            if failure.details:
-                self.crashed.emit(failure.details)
-
-        def on_end() -> None:
-            self._jobs.remove(job)
-            job.deleteLater()
-            if ended is not None and not self._closed:
-                ended()
-            if not self._jobs:
-                self.drained.emit()
-
-        job.progressed.connect(self._while_open(progress))
-        job.succeeded.connect(self._while_open(done))
-        job.failed.connect(self._while_open(on_failure))
-        job.ended.connect(on_end)
+        job = Job(name, work, self._poke, _Listener(progress, done, failed, ended))
         self._jobs.append(job)
-        return job.start()
+        return job
 
     @property
     def busy(self) -> bool:
@@ -209,9 +157,38 @@ class Jobs(QObject):
         over = [job.wait(seconds) for job in self._jobs]
         return all(over)
 
-    def _while_open(self, act: Callable[[Any], None] | None) -> Callable[[object], None]:
-        def call(value: object) -> None:
-            if act is not None and not self._closed:
-                act(value)
+    def _poke(self) -> None:
+        try:
+            self._poked.emit()
+        except RuntimeError:  # the window is gone, and with it the one who would listen
+            return
 
-        return call
+    def _wake(self) -> None:
+        if any(not job.running for job in self._jobs):
+            self._drain()
+        elif not self._timer.isActive():
+            self._timer.start()
+
+    def _drain(self) -> None:
+        for job in list(self._jobs):
+            outcome = job.outcome  # before the events: none comes after it
+            events = job.take_events()
+            if events and job.listener.progress is not None and not self._closed:
+                job.listener.progress(events)
+            if outcome is not None and job in self._jobs:
+                self._end(job, outcome)
+
+    def _end(self, job: Job, outcome: _Outcome) -> None:
+        self._jobs.remove(job)
+        listener = job.listener
+        if not self._closed:
+            if outcome.error and listener.failed is not None:
+                listener.failed(outcome.error)
+            elif not outcome.error and not outcome.cancelled and listener.done is not None:
+                listener.done(outcome.result)
+        if outcome.details:
+            self.crashed.emit(outcome.details)
+        if listener.ended is not None and not self._closed:
+            listener.ended()
+        if not self._jobs:
+            self.drained.emit()

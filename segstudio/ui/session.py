@@ -54,6 +54,7 @@ class Session(QObject):
         images_changed(): images were added.
         classes_changed(): the class table is another one.
         saved(float): everything up to this `time.time()` is on disk.
+        unreadable(str): the image with this key could not be opened.
         problem(str): one line for the status bar.
     """
 
@@ -64,6 +65,7 @@ class Session(QObject):
     images_changed = Signal()
     classes_changed = Signal()
     saved = Signal(float)
+    unreadable = Signal(str)
     problem = Signal(str)
     _saved_on_thread = Signal(float)
     _failed_on_thread = Signal(str)
@@ -118,6 +120,7 @@ class Session(QObject):
             if self._wanted == key:
                 self._wanted = self.key
                 self.problem.emit(message)
+                self.unreadable.emit(key)
 
         self._jobs.start(f"open {key}", load, done=self._take, failed=failed)
 

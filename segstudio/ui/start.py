@@ -142,8 +142,8 @@ class StartScreen(QFrame):
         when = "not there any more" if project.missing else _when(project.opened)
         tip = f"{project.path}\n{'The folder is not there any more' if project.missing else 'Open this project'}"
         row = Entry("folder", project.path.name, where, tip, note=when)
-        row.set_tokens(self._tokens)
         row.setEnabled(not project.missing)
+        row.set_tokens(self._tokens)
         row.clicked.connect(lambda: self.open_requested.emit(project.path))
         row.forget = lambda: self.forget_requested.emit(project.path)
         return row
@@ -238,7 +238,8 @@ class Entry(QPushButton):
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
-        drawing = icon(self._icon_name, tokens, color=tokens.accent_text if not self._note else tokens.icon)
+        color = tokens.disabled if not self.isEnabled() else tokens.icon if self._note else tokens.accent_text
+        drawing = icon(self._icon_name, tokens, color=color)
         self._picture.setPixmap(drawing.pixmap(self._picture.size(), self.devicePixelRatio()))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

@@ -26,7 +26,7 @@ class ShortcutsDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard and mouse")
-        self.resize(920, 660)
+        self.resize(920, 640)
         columns = QHBoxLayout()
         columns.setSpacing(32)
         for groups in _columns(_groups()):

@@ -77,8 +77,6 @@ class ClassRow(QFrame):
         self._editor.dropped.connect(self._drop)
         self._editor.editingFinished.connect(self._leave_editor)
         self._names = QStackedLayout()
-        self._names.addWidget(self._name)
-        self._names.addWidget(self._editor)
         self._eye = plain_button("eye", tokens, "Show", checkable=True)
         self._eye.clicked.connect(lambda on: self.shown.emit(self._index, on))
         self._lock = plain_button("lock-open", tokens, "Lock", checkable=True)
@@ -96,6 +94,8 @@ class ClassRow(QFrame):
         layout.addWidget(self._swatch)
         layout.addSpacing(4)
         layout.addLayout(self._names, 1)
+        self._names.addWidget(self._name)  # not before: a stack without a parent shows its page as a window
+        self._names.addWidget(self._editor)
         layout.addSpacing(4)
         layout.addWidget(self._eye)
         layout.addWidget(self._lock)

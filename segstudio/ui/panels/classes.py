@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QColorDialog, QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.core.classes import ClassTable
 from segstudio.errors import UsageError
@@ -12,7 +12,7 @@ from segstudio.ui.panels.class_row import HEIGHT, ClassRow
 from segstudio.ui.panels.parts import NameEdit, describe, heading, push_button, set_role, text_label
 from segstudio.ui.theme import Tokens
 
-MIN_ROWS, MANY_ROWS = 3, 10  # of the list: as low as it may get, as high as it asks to be
+MIN_ROWS, MANY_ROWS = 2, 10  # of the list: as low as it may get, as high as it asks to be
 
 
 class ClassPanel(QFrame):
@@ -42,7 +42,6 @@ class ClassPanel(QFrame):
         self._rows_layout.setContentsMargins(8, 0, 8, 0)
         self._rows_layout.setSpacing(0)
         self._add = push_button("+ Add class", "Add a class", "link")
-        self._add.setMinimumHeight(28)
         self._add.clicked.connect(self.start_adding)
         self._editor = NameEdit()
         self._editor.setPlaceholderText("Name of the new class")
@@ -54,19 +53,20 @@ class ClassPanel(QFrame):
         self._rows_layout.addStretch(1)
         self._area = _RowArea(self._list)
         self._problem = text_label("", "problem", wrap=True)
-        self._problem.setContentsMargins(12, 0, 12, 4)
+        self._problem.setContentsMargins(12, 4, 12, 4)
         self._problem.hide()
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 12, 0, 8)
+        layout.setContentsMargins(0, 8, 0, 8)
         layout.setSpacing(0)
-        title = heading("Classes")
-        title.setContentsMargins(12, 0, 12, 8)
+        top = QHBoxLayout()
+        top.setContentsMargins(12, 0, 8, 4)
+        top.addWidget(heading("Classes"), 1)
+        top.addWidget(self._add)
         below = QVBoxLayout()
         below.setContentsMargins(8, 0, 8, 0)
-        below.addWidget(self._add)
         below.addWidget(self._editor)
-        layout.addWidget(title)
+        layout.addLayout(top)
         layout.addWidget(self._hint)
         layout.addWidget(self._area, 1)
         layout.addWidget(self._problem)
@@ -106,7 +106,7 @@ class ClassPanel(QFrame):
     def start_adding(self) -> None:
         """Open the inline editor for a new class."""
         self._say("")
-        self._add.hide()
+        self._add.setEnabled(False)
         self._editor.clear()
         self._editor.show()
         self._editor.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -170,7 +170,7 @@ class ClassPanel(QFrame):
         self._say("")
         set_role(self._editor, problem=False)
         self._editor.hide()
-        self._add.show()
+        self._add.setEnabled(True)
 
     def _pick_color(self, index: int) -> None:
         item = self._table[index]

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -13,6 +13,8 @@ from segstudio.ui.theme import Tokens, mix, ui_font
 HEIGHT = 132
 SMOOTHING = 0.9  # weight of the past in the drawn loss
 TICK_PX = 10
+DRAW_MS = 40
+TIP = "Loss of the training crops and mean IoU on the validation labels, over the steps\nDashed: the model in use"
 
 
 class LearningCurve(QWidget):
@@ -24,7 +26,9 @@ class LearningCurve(QWidget):
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Learning curve")
-        self.setToolTip("Loss of the training crops, and mean IoU on the validation labels, over the steps")
+        self.setToolTip(
+            "Loss of the training crops and mean IoU on the validation labels, over the steps\nDashed: the model in use"
+        )
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT + 20)
         self._tokens = tokens
@@ -35,6 +39,10 @@ class LearningCurve(QWidget):
         self._scores: list[float] = []
         self._in_use = math.nan
         self._plot: Any = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DRAW_MS)
+        self._timer.timeout.connect(self._draw)
         self._loss_legend = text_label("", "quiet")
         self._score_legend = text_label("", "quiet")
         for label in (self._loss_legend, self._score_legend):
@@ -81,7 +89,7 @@ class LearningCurve(QWidget):
         # The mean of the past while there is little of it: otherwise the first loss would pull on the curve for long.
         past = min(SMOOTHING, len(self._smooth) / (len(self._smooth) + 1))
         self._smooth.append(past * self._smooth[-1] + (1 - past) * loss if self._smooth else loss)
-        self._draw()
+        self._draw_soon()
 
     def add_score(self, step: int, miou: float, in_use: float = math.nan) -> None:
         """Add a validation score, and that of the model in use; what is no number is left out."""
@@ -89,7 +97,7 @@ class LearningCurve(QWidget):
             self._score_steps.append(step)
             self._scores.append(miou)
         self._in_use = in_use
-        self._draw()
+        self._draw_soon()
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
@@ -97,6 +105,11 @@ class LearningCurve(QWidget):
         if self._plot is not None:
             self._paint()
             self._draw()
+
+    def _draw_soon(self) -> None:
+        # Events come in bunches; one drawing a bunch is enough.
+        if not self._timer.isActive():
+            self._timer.start()
 
     def _draw(self) -> None:
         if self._plot is None:

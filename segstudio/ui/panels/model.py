@@ -88,7 +88,7 @@ class ModelPanel(QFrame):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
-        self.setMinimumHeight(160)
+        self.setMinimumHeight(96)
         self._explain()
         self._forget()
         self.set_models([])

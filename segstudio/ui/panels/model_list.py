@@ -72,7 +72,7 @@ class ModelList(QWidget):
         layout.addWidget(score)
         if model.in_use:
             badge = text_label("in use", "badge")
-            badge.setFixedWidth(48)
+            badge.setFixedSize(48, 20)
             badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(badge)
         else:

@@ -218,6 +218,7 @@ class NumberBox(QSpinBox):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
         self.setKeyboardTracking(False)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach a spin box's text
         self.installEventFilter(KeyKeeper(self))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

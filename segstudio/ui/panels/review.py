@@ -39,7 +39,7 @@ class ReviewPanel(QFrame):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         set_role(self, role="panel")
         self.setAccessibleName("Review")
         self._summary = text_label(EMPTY, "hint", wrap=True)
