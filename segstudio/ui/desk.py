@@ -1,18 +1,13 @@
 """What a person does with an open project: ties session and modelling to the workbench, and answers the actions."""
 
-import time
 from collections.abc import Callable
-from dataclasses import replace
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
-from segstudio.core.classes import VOID
 from segstudio.core.document import Document
 from segstudio.core.history import Patch
-from segstudio.core.render import LayerStyle
 from segstudio.core.suggest import next_image
 from segstudio.core.tools import Palette
-from segstudio.core.view import View
 from segstudio.learn.backbones import BACKBONES, weights_state
 from segstudio.learn.events import Event, Started
 from segstudio.storage.project import ImageRecord, Project
@@ -21,13 +16,11 @@ from segstudio.ui.hand import Hand
 from segstudio.ui.jobs import Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.status import StatusLine
+from segstudio.ui.seeing import Seeing
 from segstudio.ui.session import Session
 from segstudio.ui.thumbnails import Thumbnailer
 from segstudio.ui.workbench import Workbench
 
-_OPACITY_STEP = 0.1
-_TICK_MS = 1000
-_COMPLAINT_SECONDS = 6.0  # an error stays readable at least so long
 _NO_IMAGES = "No images yet.\nAdd a folder of images from the File menu, or drop one here."
 
 
@@ -51,14 +44,9 @@ class Desk(QObject):
         self._canvas = bench.canvas
         self._status = status
         self._hand = Hand(self.session, bench, palette, self)
-        self._unpeeked: LayerStyle | None = None
-        self._saved_at: float | None = None
-        self._complained_at = -_COMPLAINT_SECONDS
+        self._seeing = Seeing(self.session, bench, status, self)
         self._records: dict[str, ImageRecord] = {}
         self._thumbnails = Thumbnailer(self.jobs, self)
-        self._clock = QTimer(self, interval=_TICK_MS)
-        self._clock.timeout.connect(self._tell_saved)
-        self._clock.start()
         self._links: list[Callable[[], object]] = []
         self._wire()
         self._start()
@@ -99,10 +87,10 @@ class Desk(QObject):
             "actual_size": lambda: canvas.zoom_to(1.0),
             "zoom_in": lambda: canvas.zoom_by(1.25),
             "zoom_out": lambda: canvas.zoom_by(0.8),
-            "toggle_annotation": lambda: self._show(show_annotation=not canvas.layers.show_annotation),
-            "toggle_proposal": lambda: self._show(show_proposal=not canvas.layers.show_proposal),
-            "opacity_up": lambda: self._set_opacity(canvas.layers.opacity + _OPACITY_STEP),
-            "opacity_down": lambda: self._set_opacity(canvas.layers.opacity - _OPACITY_STEP),
+            "toggle_annotation": self._seeing.toggle_annotation,
+            "toggle_proposal": self._seeing.toggle_proposal,
+            "opacity_up": lambda: self._seeing.step_opacity(1),
+            "opacity_down": lambda: self._seeing.step_opacity(-1),
             "previous_image": lambda: self._step(-1),
             "next_image": lambda: self._step(1),
             "next_suggested": self._go_to_suggested,
@@ -120,13 +108,13 @@ class Desk(QObject):
 
     def _wire(self) -> None:
         bench, session, modelling, canvas = self._bench, self.session, self.modelling, self._canvas
-        self._link(canvas.hovered, self._tell_pixel)
-        self._link(canvas.view_changed, self._on_view)
+        self._link(canvas.hovered, self._seeing.tell_pixel)
+        self._link(canvas.view_changed, self._seeing.tell_zoom)
         self._link(canvas.size_changed, bench.options.set_size)
         self._link(canvas.kept_back, self._on_kept_back)
-        self._link(canvas.peeked, self._peek)
+        self._link(canvas.peeked, self._seeing.peek)
         self._link(bench.options.size_changed, self._hand.set_size)
-        self._link(bench.options.opacity_changed, self._set_opacity)
+        self._link(bench.options.opacity_changed, self._seeing.set_opacity)
         self._link(bench.classes.chosen, self._hand.choose_class)
         self._link(bench.classes.changed, session.set_classes)
         self._link(bench.strip.chosen, session.open_image)
@@ -134,7 +122,7 @@ class Desk(QObject):
         self._link(bench.model.train_requested, self._train)
         self._link(bench.model.stop_requested, modelling.stop)
         self._link(bench.model.use_requested, modelling.use_model)
-        self._link(bench.review.threshold_changed, self._set_threshold)
+        self._link(bench.review.threshold_changed, self._seeing.set_threshold)
         self._link(self._status.cancel_requested, modelling.cancel_prediction)
         session.leaving.connect(self._on_leaving)
         session.opened.connect(self._on_opened)
@@ -142,16 +130,15 @@ class Desk(QObject):
         session.record_changed.connect(self._on_record)
         session.images_changed.connect(self.reload_images)
         session.classes_changed.connect(self._on_classes)
-        session.saved.connect(self._on_saved)
-        session.problem.connect(self._complain)
         session.unreadable.connect(self._pass_over)
         modelling.told.connect(self._on_event)
         modelling.running_changed.connect(self._on_running)
         modelling.models_changed.connect(self._on_models)
-        modelling.problem.connect(self._complain)
+        modelling.problem.connect(self._seeing.complain)
         modelling.progressed.connect(self._on_progress)
         self._thumbnails.ready.connect(bench.strip.set_thumbnail)
         self._hand.tool_changed.connect(self.state_changed)
+        self._seeing.layers_changed.connect(self.state_changed)
 
     def _link(self, signal: object, slot: Callable[..., object]) -> None:
         """Connect a signal of the workbench, which outlives this desk, for as long as the desk lives."""
@@ -160,12 +147,10 @@ class Desk(QObject):
 
     def _start(self) -> None:
         bench, project = self._bench, self.session.project
-        bench.options.set_opacity(self._canvas.layers.opacity)
         bench.model.set_backbones(
             [(name, backbone.title, weights_state(backbone) != "to download") for name, backbone in BACKBONES.items()]
         )
         bench.model.reset()
-        self._set_threshold(bench.review.threshold)
         self._on_classes()
         self._on_models()
         self.reload_images()
@@ -173,7 +158,6 @@ class Desk(QObject):
         first = last if last in self._records else next(iter(self._records), None)
         if first is not None:
             self.session.open_image(first)
-        self._status.set_saved("")
 
     def close(self, *, discard: bool = False) -> None:
         """Put everything on disk, ask every job to stop and let go of the workbench.
@@ -188,7 +172,6 @@ class Desk(QObject):
         """
         self.session.close(discard=discard)
         self.jobs.close()
-        self._clock.stop()
         self._thumbnails.forget()
         for unlink in self._links:
             unlink()
@@ -221,8 +204,7 @@ class Desk(QObject):
             return
         self._canvas.show_document(image.document, image.pyramid, self.session.view())
         self._bench.strip.set_current(image.key)
-        if time.monotonic() - self._complained_at > _COMPLAINT_SECONDS:
-            self._status.say(f"{image.key}  ·  {image.record.width} × {image.record.height}")
+        self._seeing.say(f"{image.key}  ·  {image.record.width} × {image.record.height}")
         self._on_edited()
 
     def _pass_over(self, key: str) -> None:
@@ -242,7 +224,7 @@ class Desk(QObject):
     def _go_to_suggested(self) -> None:
         key = next_image([(record.key, record.state) for record in self._records.values()], self.session.key)
         if key is None:
-            self._status.say("Every other image is reviewed")
+            self._seeing.say("Every other image is reviewed")
         else:
             self.session.open_image(key)
 
@@ -267,52 +249,7 @@ class Desk(QObject):
         locked = [item for item in self.session.classes if item.locked]
         for item in locked:
             self._bench.classes.flash_lock(item.index)
-        self._status.say(f"Kept off: {', '.join(item.name for item in locked)} locked", "warning")
-
-    # Seeing
-
-    def _show(self, **fields: bool) -> None:
-        self._canvas.set_layers(replace(self._canvas.layers, **fields))
-        self.state_changed.emit()
-
-    def _peek(self, down: bool) -> None:
-        """Hide the labels while the key is held."""
-        if down:
-            self._unpeeked = self._canvas.layers
-            self._show(show_annotation=False, show_proposal=False)
-        elif self._unpeeked is not None:
-            self._canvas.set_layers(self._unpeeked)
-            self._unpeeked = None
-            self.state_changed.emit()
-
-    def _set_opacity(self, opacity: float) -> None:
-        opacity = min(1.0, max(0.0, round(opacity, 2)))
-        self._canvas.set_layers(replace(self._canvas.layers, opacity=opacity))
-        self._bench.options.set_opacity(opacity)
-
-    def _set_threshold(self, percent: int) -> None:
-        self._canvas.set_layers(replace(self._canvas.layers, threshold=round(percent * 2.55)))
-
-    def _on_view(self, view: View) -> None:
-        self._status.set_zoom(view.scale)
-
-    def _tell_pixel(self, pixel: tuple[int, int] | None) -> None:
-        image = self.session.image
-        if pixel is None or image is None:
-            self._status.set_pixel("")
-            return
-        x, y = pixel
-        value = image.pixels[y, x]
-        shown = " ".join(str(int(v)) for v in value) if value.ndim else str(int(value))
-        parts = [f"{x}, {y}", shown, self._name(int(image.document.annotation[y, x]))]
-        if (proposal := image.document.proposal) is not None:
-            share = round(int(proposal.confidence[y, x]) / 2.55)
-            parts.append(f"proposed {self._name(int(proposal.classes[y, x]))} {share} %")
-        self._status.set_pixel("  ·  ".join(parts))
-
-    def _name(self, value: int) -> str:
-        classes = self.session.classes
-        return "void" if value == VOID or value >= len(classes) else classes[value].name
+        self._seeing.warn(f"Kept off: {', '.join(item.name for item in locked)} locked")
 
     # Editing
 
@@ -346,17 +283,17 @@ class Desk(QObject):
         if document is None:
             return
         if pixel is None:
-            self._status.say("Point at a proposed region first")
+            self._seeing.say("Point at a proposed region first")
         else:
             self._tell(word, act(document, *pixel))
 
     def _tell(self, word: str, patch: Patch | None) -> None:
         if patch is None:
-            self._status.say(
+            self._seeing.say(
                 "Nothing is proposed there" if word in ("Accepted", "Rejected") else f"{word}: nothing more"
             )
         else:
-            self._status.say(f"{word}: {patch.label.lower()}")
+            self._seeing.say(f"{word}: {patch.label.lower()}")
 
     def _on_edited(self) -> None:
         document = self.session.document
@@ -387,25 +324,3 @@ class Desk(QObject):
 
     def _on_progress(self, text: str, fraction: float | None) -> None:
         self._status.set_job(text, fraction, bool(text))
-
-    # Telling
-
-    def _complain(self, line: str) -> None:
-        self._complained_at = time.monotonic()
-        self._status.say(line, "error")
-
-    def _on_saved(self, when: float) -> None:
-        self._saved_at = when
-        self._tell_saved()
-
-    def _tell_saved(self) -> None:
-        if self._saved_at is None:
-            return
-        seconds = int(time.time() - self._saved_at)
-        if seconds < 2:
-            text = "Saved"
-        elif seconds < 60:
-            text = f"Saved {seconds} s ago"
-        else:
-            text = f"Saved {seconds // 60} min ago"
-        self._status.set_saved(text)

@@ -1,6 +1,7 @@
 """Asks for what a new project needs: images, a place, classes."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from PySide6.QtWidgets import (
 
 from segstudio.core.classes import ClassTable
 from segstudio.errors import SegStudioError
-from segstudio.storage.images import find_images
+from segstudio.storage.images import IMAGE_SUFFIXES
 from segstudio.ui.dialogs.class_names import ClassNames
 from segstudio.ui.panels.parts import describe, push_button, set_role, text_label
 from segstudio.ui.start import PROJECT_FILE
 from segstudio.ui.theme import Tokens
 
 LOOK_MS = 250  # after the last key, before the folder is looked at
+GLANCE = 0.2  # seconds a look into the folder may take: it holds the window up
 DEFAULT_CLASSES = ("background", "object")
 CHOOSE = "Choose the folder with your images."
 
@@ -43,6 +45,31 @@ class NewProject:
     classes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How many images a glance into a folder found, and whether it saw the whole of it."""
+
+    images: int
+    whole: bool
+
+    def __str__(self) -> str:
+        if not self.images:
+            return ""
+        return f"{self.images:,}{'' if self.whole else ' or more'} image{'' if self.images == 1 else 's'}"
+
+
+def look_for_images(folder: Path, seconds: float = GLANCE) -> Looked:
+    """Count image files in a folder and those in it, but not for longer than a person would wait while typing."""
+    until = time.monotonic() + seconds
+    found = 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += sum(not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files)
+        if time.monotonic() > until:
+            return Looked(found, whole=False)
+    return Looked(found, whole=True)
+
+
 class NewProjectDialog(QDialog):
     """The way from a folder of images to a project; problems are told inline while one types.
 
@@ -57,7 +84,7 @@ class NewProjectDialog(QDialog):
         self.setMinimumWidth(520)
         self._touched = images is not None
         self._own_place = False
-        self._found: tuple[Path, int | str] | None = None
+        self._found: tuple[Path, Looked] | None = None
         self._images = _line("Folder of images", "The images stay where they are")
         self._folder = _line("Project folder", "Annotations, models and settings go here; it is made for you")
         self._classes = ClassNames(DEFAULT_CLASSES, tokens)
@@ -90,10 +117,9 @@ class NewProjectDialog(QDialog):
         images, folder = self._images.text().strip(), self._folder.text().strip()
         if not images:
             return CHOOSE
-        count = self._look(_path(self._images))
-        if isinstance(count, str):
-            return count
-        if count == 0:
+        if not _path(self._images).is_dir():
+            return f"There is no folder {images}. Choose the folder with your images."
+        if self._look(_path(self._images)) == Looked(0, whole=True):
             return "There are no images in that folder. Choose another one."
         if not folder:
             return "Choose where the project shall be."
@@ -117,19 +143,15 @@ class NewProjectDialog(QDialog):
             return str(error)
         return ""
 
-    def _look(self, folder: Path) -> int | str:
-        # A number of images, or why there is none to tell; remembered, since walking a large folder takes time.
+    def _look(self, folder: Path) -> Looked:
         if self._found is None or self._found[0] != folder:
-            try:
-                self._found = (folder, len(find_images(folder)))
-            except SegStudioError as error:
-                self._found = (folder, str(error))
+            self._found = (folder, look_for_images(folder))
         return self._found[1]
 
     def _check(self) -> None:
         line = self.problem()
-        count = self._found[1] if self._found else 0
-        self._count.setText(f"{count:,} image{'s' if count != 1 else ''}" if isinstance(count, int) and count else "")
+        known = self._found is not None and self._found[0] == _path(self._images)
+        self._count.setText(str(self._found[1]) if known and self._found else "")
         self._problem.setText(line)
         set_role(self._problem, role="problem" if self._touched and line != CHOOSE else "hint")
         self._create.setEnabled(not line)
@@ -147,8 +169,8 @@ class NewProjectDialog(QDialog):
         self._edited()
 
     def _propose_place(self) -> None:
-        if not self._own_place and self._images.text().strip():
-            images = _path(self._images)
+        images = _path(self._images)
+        if not self._own_place and images.name:
             self._folder.setText(str(images.with_name(f"{images.name}-project")))
 
     def _choose_images(self) -> None:

@@ -22,6 +22,7 @@ from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 WIDTH = 520
 ROW = 36
 WORST = 8  # cost a letter beyond which a command does not fit
+LATE = 12  # added cost of what cannot be done now
 VISIBLE_ROWS = 9
 ACTION_ROLE = int(Qt.ItemDataRole.UserRole)
 MENU_ROLE = ACTION_ROLE + 1
@@ -132,9 +133,9 @@ class CommandPalette(QFrame):
             costs = [match(query, spec.title), match(query, f"{spec.menu} {spec.title}")]
             known = [cost + late for cost, late in zip(costs, (0, 4), strict=True) if cost is not None]
             if known and min(known) <= WORST * max(1, len(query)):
-                ranked.append((not action.isEnabled(), min(known), at))
+                ranked.append((min(known) + (0 if action.isEnabled() else LATE), at))
         self._model.clear()
-        for _, _, at in sorted(ranked):
+        for _, at in sorted(ranked):
             spec, action = self._actions[at]
             item = QStandardItem(spec.title)
             item.setData(action, ACTION_ROLE)
