@@ -1,7 +1,8 @@
 """How long a brush move takes, from mouse event to painted pixels, on images of several sizes.
 
-Real `QMouseEvent`s go to a real canvas of 1200 x 900 pixels; a move is over when its paint event is. With ``--training``
-the same is measured while a fine-tuning run of the same process keeps every core busy. Prints one JSON object.
+Real `QMouseEvent`s go to a real canvas of 1200 x 900 pixels; a move is over when its paint event is. With
+``--training`` the same is measured while a fine-tuning run of the same process keeps every core busy. Prints one JSON
+object.
 
     python benchmarks/canvas.py --sizes 1024 4096 8192 --training
 """

@@ -1,8 +1,8 @@
 """Pixels of the canvas, for any rectangle of the view, at a cost that follows that rectangle alone.
 
 Labels and magnified images are sampled at pixel centres, so pixels stay crisp; a reduced image is interpolated in a
-pyramid of halved copies. The annotation is a flat tint, the proposal a diagonal hatch: nobody mistakes one for the
-other. Pixels are packed as ``0xAARRGGBB``, which is the layout Qt blends fastest.
+pyramid of halved copies. The annotation is a flat tint, the proposal a contour and a diagonal hatch: nobody mistakes
+one for the other. Pixels are packed as ``0xAARRGGBB``, which is the layout Qt blends fastest.
 """
 
 import math
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segstudio.core.arrays import F32, I64, U8, U32
+from segstudio.core.arrays import F32, I64, U8, U32, Bool
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
@@ -22,7 +22,7 @@ from segstudio.core.view import View
 _SMALLEST_LEVEL = 256
 _FEW_PIXELS = 1 << 14  # below this, remap's preparations cost more than they save
 _REMAP_LIMIT = 32767  # OpenCV's remap counts in signed 16 bits
-_HATCH = 3  # log2 of half the hatch period, in view pixels
+_HATCH = 9  # view pixels from one diagonal line to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Pyramid:
     def render(self, view: View, rect: Rect) -> U8:
         """``uint8 (h, w)`` or ``(h, w, 3)`` of the view rectangle `rect`, which must lie on the image."""
         if view.scale >= 1:
-            columns, rows = _indices(view, rect, self.size)
+            columns, rows = _indices(view, rect, Rect(0, 0, *self.size))
             return _sample(self.levels[0], rows, columns)
         number = min(len(self.levels) - 1, int(math.log2(1 / view.scale) + 1e-9))
         level = self.levels[number]
@@ -94,27 +94,36 @@ class LabelPainter:
         colors, visible = classes.colors(), classes.visible()
         visible[VOID] = False
         tint = _premultiplied(colors, visible * (style.opacity if style.show_annotation else 0.0))
-        faint, strong = visible * style.opacity * 0.35, visible * min(1.0, style.opacity * 1.5)
-        bands = (faint * 0.35, faint, visible * style.opacity * 0.3, strong)  # by [confident, on a stripe]
+        share, line = visible * style.opacity * 0.3, visible * min(1.0, style.opacity * 1.3)
+        bands = (share * 0.3, line * 0.25, share, line)  # by [confident, on a line]
         self._colors = np.concatenate([tint, *(_premultiplied(colors, alpha) for alpha in bands)])
 
     def render(self, document: Document, view: View, rect: Rect) -> U32:
         """``uint32 (h, w)`` premultiplied ARGB of the view rectangle `rect`, which must lie on the image."""
-        columns, rows = _indices(view, rect, (document.bounds.x1, document.bounds.y1))
-        annotation = _sample(document.annotation, rows, columns)
+        # One pixel more to the right and below: a contour is where the next pixel is of another class.
+        columns, rows = _indices(view, Rect(rect.x0, rect.y0, rect.x1 + 1, rect.y1 + 1), document.bounds)
+        annotation = _sample(document.annotation, rows[:-1], columns[:-1])
         proposal = document.proposal
         if proposal is None or not self._style.show_proposal:
             return np.take(self._colors, annotation)
-        classes = _sample(proposal.classes, rows, columns)
+        wide = _sample(proposal.classes, rows, columns)
+        classes = wide[:-1, :-1]
         shown = annotation == VOID
         if document.rejected is not None:
-            shown &= _sample(document.rejected, rows, columns) != classes
-        confident = _sample(proposal.confidence, rows, columns) >= self._style.threshold
-        anchor = math.floor(view.x) + math.floor(view.y)  # the hatch moves with the image, not under it
+            shown &= _sample(document.rejected, rows[:-1], columns[:-1]) != classes
+        confident = _sample(proposal.confidence, rows[:-1], columns[:-1]) >= self._style.threshold
+        line = (classes != wide[1:, :-1]) | (classes != wide[:-1, 1:]) | self._hatch(view, rect)
+        band = line.view(np.uint8) + (confident.view(np.uint8) << 1) + 1
+        return np.take(self._colors, np.where(shown, band.astype(np.uint16) * 256 + classes, annotation))
+
+    @staticmethod
+    def _hatch(view: View, rect: Rect) -> Bool:
+        """``bool (h, w)``: where the diagonal lines are; they move with the image, not under it."""
+        anchor = math.floor(view.x) + math.floor(view.y)
         across = np.arange(rect.x0, rect.x1, dtype=np.int32)[None]
         down = np.arange(rect.y0, rect.y1, dtype=np.int32)[:, None] - anchor
-        band = ((across + down) >> _HATCH & 1) + (confident.view(np.uint8) << 1) + 1
-        return np.take(self._colors, np.where(shown, (band << 8) + classes, annotation))
+        lines: Bool = (across + down) % _HATCH == 0
+        return lines
 
 
 def visible_part(view: View, size: tuple[int, int], rect: Rect) -> Rect:
@@ -128,12 +137,12 @@ def visible_part(view: View, size: tuple[int, int], rect: Rect) -> Rect:
     return box.intersect(rect)
 
 
-def _indices(view: View, rect: Rect, size: tuple[int, int]) -> tuple[I64, I64]:
+def _indices(view: View, rect: Rect, bounds: Rect) -> tuple[I64, I64]:
     """Image columns and rows under the centres of the view pixels of `rect`."""
     x = (np.arange(rect.x0, rect.x1, dtype=np.float64) + 0.5 - view.x) / view.scale
     y = (np.arange(rect.y0, rect.y1, dtype=np.float64) + 0.5 - view.y) / view.scale
-    columns = np.minimum(np.maximum(np.floor(x), 0), size[0] - 1).astype(np.int64)
-    rows = np.minimum(np.maximum(np.floor(y), 0), size[1] - 1).astype(np.int64)
+    columns = np.minimum(np.maximum(np.floor(x), 0), bounds.x1 - 1).astype(np.int64)
+    rows = np.minimum(np.maximum(np.floor(y), 0), bounds.y1 - 1).astype(np.int64)
     return columns, rows
 
 

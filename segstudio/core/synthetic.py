@@ -98,8 +98,9 @@ def draw_scribbles(scene: Scene, seed: int, *, per_class: int = 5) -> list[Scrib
         for number in range(per_class):
             if not free.any():
                 break
-            start = _start(rng, free, scene.image if value == BACKGROUND else None)
             hugging = value == BACKGROUND and number % 2 == 0
+            room = free & (clearance < 5) if hugging and (free & (clearance < 5)).any() else free
+            start = _start(rng, room, scene.image if value == BACKGROUND and not hugging else None)
             scribble = _walk(rng, inside, clearance, start, value, hugging=hugging)
             scribbles.append(scribble)
             _forbid(free, scribble.points)
@@ -232,7 +233,7 @@ def _walk(
     size = int(np.clip(round(1.2 * room), 1, _BIGGEST[value]))
     while size > 1 and not _stays_inside(inside, start, start, size):
         size -= 1
-    wanted = size / 2 + 2.0 if hugging else math.inf
+    wanted = size / 2 + 1.0 if hugging else math.inf
     points, heading, length = [start], rng.uniform(0, 2 * math.pi), 0.0
     turns: Sequence[float] = [math.radians(angle) for angle in range(0, 360, 20)]
     while length < _LONGEST[value]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from segstudio.ui.actions import ACTIONS, tooltip
 from segstudio.ui.icons import icon, logo
-from segstudio.ui.panels.parts import ElidedLabel, describe, heading, set_role, text_label
+from segstudio.ui.panels.parts import ElidedLabel, Picture, describe, heading, set_role, text_label
 from segstudio.ui.theme import Tokens
 
 PROJECT_FILE = "project.sqlite"
@@ -83,9 +83,8 @@ class StartScreen(QFrame):
         self._entries[0].clicked.connect(lambda: self.new_requested.emit(None))
         self._entries[1].clicked.connect(lambda: self.open_requested.emit(None))
         self._entries[2].clicked.connect(lambda: self.demo_requested.emit())
-        self._logo = QLabel()
-        self._logo.setFixedSize(56, 56)
-        self._logo.setPixmap(logo().pixmap(QSize(56, 56), self.devicePixelRatio()))
+        self._logo = Picture(56)
+        self._logo.set_icon(logo())
         self._drop = QFrame()
         set_role(self._drop, role="drop", over=False)
         self._drop.setFixedHeight(64)
@@ -217,8 +216,7 @@ class Entry(QPushButton):
         self.forget: Callable[[], None] = lambda: None
         self._icon_name = icon_name
         self._note = note
-        self._picture = QLabel()
-        self._picture.setFixedSize(20, 20)
+        self._picture = Picture(20)
         self._title = ElidedLabel(title)
         words = QVBoxLayout()
         words.setSpacing(2)
@@ -238,9 +236,8 @@ class Entry(QPushButton):
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
-        color = tokens.disabled if not self.isEnabled() else tokens.icon if self._note else tokens.accent_text
-        drawing = icon(self._icon_name, tokens, color=color)
-        self._picture.setPixmap(drawing.pixmap(self._picture.size(), self.devicePixelRatio()))
+        color = tokens.icon if self._note else tokens.accent_text
+        self._picture.set_icon(icon(self._icon_name, tokens, color=color))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Qt's virtual."""

@@ -44,7 +44,7 @@ class Thumbnailer(QObject):
             except IndexError:
                 return
             try:
-                pixels = thumbnail(path)
+                pixels = thumbnail(path, 208)
             except SegStudioError:
                 emit((key, QImage()))  # opening the image says what is wrong with it
                 continue

@@ -1,7 +1,7 @@
 """The workbench: where everything lies around the canvas while a project is open."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from segstudio.core.tools import Palette
 from segstudio.ui.actions import ActionSet
@@ -11,6 +11,7 @@ from segstudio.ui.panels.images import ImageStrip
 from segstudio.ui.panels.model import ModelPanel
 from segstudio.ui.panels.options import ToolOptions
 from segstudio.ui.panels.review import ReviewPanel
+from segstudio.ui.panels.side import SideBar
 from segstudio.ui.theme import Tokens
 
 _SIDE_WIDTH = 296
@@ -46,7 +47,7 @@ class Workbench(QWidget):
 
         across = QSplitter(Qt.Orientation.Horizontal)
         across.addWidget(centre)
-        across.addWidget(_column(self.classes, self.model, self.review))
+        across.addWidget(SideBar(classes=self.classes, model=self.model, review=self.review))
         across.setStretchFactor(0, 1)
         across.setSizes([2000, _SIDE_WIDTH])
         across.setChildrenCollapsible(False)
@@ -69,22 +70,3 @@ class Workbench(QWidget):
         for part in (self.options, self.classes, self.model, self.strip):
             part.set_tokens(tokens)
         self.canvas.set_background(tokens.canvas, tokens.quiet)
-
-
-def _column(*panels: QWidget) -> QScrollArea:
-    """Panels one above the other, scrolled when the window is low."""
-    inner = QWidget()
-    layout = QVBoxLayout(inner)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(1)
-    for panel in panels:
-        layout.addWidget(panel)
-    layout.addStretch(1)
-    area = QScrollArea()
-    area.setWidget(inner)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setMinimumWidth(264)
-    area.setMaximumWidth(420)
-    return area

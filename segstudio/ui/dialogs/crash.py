@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from segstudio.ui.icons import icon
-from segstudio.ui.panels.parts import ElidedLabel, describe, push_button, text_label
+from segstudio.ui.panels.parts import ElidedLabel, Picture, describe, push_button, text_label
 from segstudio.ui.theme import SMALL_PX, Tokens
 
 TITLE = "Something went wrong that nobody foresaw"
@@ -29,9 +29,8 @@ class CrashDialog(QDialog):
         self.resize(640, 440)
         self._report = report
         self._log = log
-        picture = QLabel()
-        picture.setPixmap(icon("warning", tokens, color=tokens.warning).pixmap(QSize(28, 28), self.devicePixelRatio()))
-        picture.setFixedSize(28, 28)
+        picture = Picture(28)
+        picture.set_icon(icon("warning", tokens, color=tokens.warning))
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(text_label(TITLE, "subtitle"))

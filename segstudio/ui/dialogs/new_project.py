@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 
 from segstudio.core.classes import ClassTable
 from segstudio.errors import SegStudioError
-from segstudio.storage.images import IMAGE_SUFFIXES
 from segstudio.ui.dialogs.class_names import ClassNames
 from segstudio.ui.panels.parts import describe, push_button, set_role, text_label
 from segstudio.ui.start import PROJECT_FILE
@@ -60,6 +59,8 @@ class Looked:
 
 def look_for_images(folder: Path, seconds: float = GLANCE) -> Looked:
     """Count image files in a folder and those in it, but not for longer than a person would wait while typing."""
+    from segstudio.storage.images import IMAGE_SUFFIXES  # decoders with it: not at every start of the program
+
     until = time.monotonic() + seconds
     found = 0
     for _, folders, files in os.walk(folder):

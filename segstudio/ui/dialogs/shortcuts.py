@@ -10,11 +10,12 @@ COLUMNS = 3
 # What is no action of the table: the mouse on the canvas, and keys that are held or that stand for many.
 HANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Paint", ("Left drag",)),
-    ("Erase for a moment", ("Right drag",)),
+    ("Erase", ("Right drag", "Alt+drag")),
     ("Straight line", ("Shift+click",)),
-    ("Brush size", ("Shift+wheel",)),
+    ("Brush size", ("Shift+wheel", "Alt+right drag")),
     ("Zoom at the cursor", ("Wheel",)),
     ("Pan", ("Space+drag", "Middle drag")),
+    ("Peek under the labels", ("Hold `",)),
     ("Choose a class", ("1 … 9, 0",)),
     ("Lock a class", ("Shift+1 … 0",)),
 )

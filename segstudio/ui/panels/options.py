@@ -3,10 +3,10 @@
 import math
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from segstudio.ui.icons import icon
-from segstudio.ui.panels.parts import NumberBox, Slider, describe, quietly, set_role, text_label
+from segstudio.ui.panels.parts import NumberBox, Picture, Slider, describe, quietly, set_role, text_label
 from segstudio.ui.theme import Tokens
 
 MIN_SIZE, MAX_SIZE = 1, 2000  # brush diameter in image pixels
@@ -41,8 +41,7 @@ class ToolOptions(QFrame):
         self.setAccessibleName("Tool options")
         self._tokens = tokens
         self._icon_name = "brush"
-        self._picture = QLabel()
-        self._picture.setFixedSize(20, 20)
+        self._picture = Picture(20)
         self._tool = text_label("Brush", "")
         self._size_label = text_label("Size", "lead")
         self._size = Slider(0, STEPS)
@@ -106,7 +105,7 @@ class ToolOptions(QFrame):
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
         self._tokens = tokens
-        self._picture.setPixmap(icon(self._icon_name, tokens).pixmap(self._picture.size(), self.devicePixelRatio()))
+        self._picture.set_icon(icon(self._icon_name, tokens))
 
     def _slide_size(self, position: int) -> None:
         size = size_at(position)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QAction, QFont, QIcon, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -98,6 +98,28 @@ def push_button(text: str, tip: str = "", role: str = "") -> QPushButton:
     button.setAutoDefault(False)
     describe(button, text.rstrip("…"), tip)
     return button
+
+
+class Picture(QWidget):
+    """An icon that is not a button; drawn anew for every screen it is moved to."""
+
+    def __init__(self, side: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._icon = QIcon()
+        self.setFixedSize(side, side)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def set_icon(self, drawing: QIcon) -> None:
+        """Show this one."""
+        self._icon = drawing
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Qt's virtual."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        mode = QIcon.Mode.Normal if self.isEnabled() else QIcon.Mode.Disabled
+        self._icon.paint(painter, self.rect(), Qt.AlignmentFlag.AlignCenter, mode)
 
 
 class ElidedLabel(QLabel):

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QStatusBar, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QStatusBar, QWidget
 
 from segstudio.ui.icons import icon
-from segstudio.ui.panels.parts import ElidedLabel, plain_button, set_role, text_label
+from segstudio.ui.panels.parts import ElidedLabel, Picture, plain_button, set_role, text_label
 from segstudio.ui.theme import Tokens
 
 Kind = Literal["info", "warning", "error"]
@@ -30,8 +30,7 @@ class StatusLine(QStatusBar):
         self.setAccessibleName("Status")
         self._tokens = tokens
         self._kind: Kind = "info"
-        self._picture = QLabel()
-        self._picture.setFixedSize(14, 14)
+        self._picture = Picture(14)
         self._picture.hide()
         self._said = ElidedLabel()
         self._said.setAccessibleName("What just happened")
@@ -144,5 +143,4 @@ class StatusLine(QStatusBar):
 
     def _draw_icon(self) -> None:
         color = {"info": self._tokens.quiet, "warning": self._tokens.warning, "error": self._tokens.danger}[self._kind]
-        drawing = icon(ICONS[self._kind], self._tokens, color=color)
-        self._picture.setPixmap(drawing.pixmap(self._picture.size(), self.devicePixelRatio()))
+        self._picture.set_icon(icon(ICONS[self._kind], self._tokens, color=color))
