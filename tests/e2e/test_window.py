@@ -11,6 +11,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
 from segstudio.core.classes import VOID
+from segstudio.errors import ProjectError, SegStudioError
 from segstudio.storage.project import Project
 from segstudio.ui.dialogs.new_project import NewProject
 
@@ -232,3 +233,45 @@ def test_closing_while_training_ends_the_run_and_keeps_the_work(
     driver.close()
     with Project.open(tmp_path / "project") as project:
         assert np.array_equal(project.annotation("cell 0"), wanted)
+
+
+def test_a_disk_that_refuses_the_last_strokes_keeps_the_window_open(
+    painter: "Driver", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object) -> int:
+        raise ProjectError("no space left", remedy="Free some space", path=tmp_path)
+
+    asked: list[str] = []
+
+    def stay(error: SegStudioError) -> bool:
+        asked.append(str(error))
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "record", refuse)
+        patch.setattr(painter.window, "_give_up", stay)
+        painter.stroke((30, 30), (40, 40))
+        painter.until(lambda: "no space left" in status_text(painter))
+        painter.window.close()
+        assert painter.window.isVisible()
+        assert len(asked) == 1
+        painter.stroke((60, 60))  # one can go on working
+        wanted = painter.document.annotation.copy()
+    painter.window.close()
+    assert not painter.window.isVisible()
+    with Project.open(tmp_path / "project") as project:
+        assert np.array_equal(project.annotation("cell 0"), wanted)
+
+
+def test_an_unforeseen_error_in_a_job_is_reported_and_the_window_lives(
+    painter: "Driver", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[str] = []
+    monkeypatch.setattr(painter.studio.guard, "_show", reports.append)
+    monkeypatch.setattr(Project, "load_document", lambda *_args: 1 / 0)
+    painter.key(Qt.Key.Key_D)
+    painter.until(lambda: len(reports) == 1)
+    assert "ZeroDivisionError" in reports[0]
+    assert painter.desk.session.key == "cell 0"
+    painter.stroke((30, 30))
+    assert painter.document.annotation[30, 30] != VOID
