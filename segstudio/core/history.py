@@ -92,10 +92,10 @@ class Patch:
 
     @staticmethod
     def from_bytes(data: bytes) -> "Patch":
-        """Inverse of `to_bytes`.
+        """Inverse of `to_bytes`. The values stay compressed, and are looked at when they are needed.
 
         Raises:
-            ValueError: when the data is damaged.
+            ValueError: when the data is damaged; damaged values raise it when they are used.
         """
         try:
             layer, length, count = _HEAD.unpack_from(data)
@@ -108,13 +108,15 @@ class Patch:
                 patch.rect = patch.rect.union(rect)
             patch._packed = data[at + count * _RECT.size :]
             patch._pieces = None
-            patch._unpack()
-        except (struct.error, IndexError, UnicodeDecodeError, zlib.error) as error:
+        except (struct.error, IndexError, UnicodeDecodeError) as error:
             raise ValueError(f"damaged patch: {error}") from error
         return patch
 
     def _unpack(self) -> tuple[Piece, ...]:
-        values = np.frombuffer(zlib.decompress(self._packed or b""), np.uint8)
+        try:
+            values = np.frombuffer(zlib.decompress(self._packed or b""), np.uint8)
+        except zlib.error as error:
+            raise ValueError(f"damaged patch: {error}") from error
         if values.size != 2 * sum(rect.width * rect.height for rect in self.rects):
             raise ValueError("damaged patch: wrong number of values")
         pieces, at = [], 0
@@ -151,6 +153,7 @@ class History:
         self._limit = limit_bytes
         self._done: list[Patch] = []
         self._undone: list[Patch] = []
+        self._estimate = 0  # at least what the strokes take: packing makes them smaller behind its back
 
     @property
     def done(self) -> Sequence[Patch]:
@@ -178,9 +181,9 @@ class History:
         """Remember a new stroke; what had been undone is gone."""
         self._undone.clear()
         self._done.append(patch)
-        excess = self.nbytes - self._limit
-        while excess > 0 and len(self._done) > 1:
-            excess -= self._done.pop(0).nbytes
+        self._estimate += patch.nbytes
+        if self._estimate > self._limit:
+            self._forget()
 
     def undo(self) -> Patch | None:
         """The stroke to revert now, or None; the caller reverts it."""
@@ -195,3 +198,12 @@ class History:
             return None
         self._done.append(self._undone.pop())
         return self._done[-1]
+
+    def _forget(self) -> None:
+        """Drop the oldest strokes beyond the limit, counted exactly."""
+        self._estimate = self.nbytes
+        oldest = 0
+        while self._estimate > self._limit and oldest < len(self._done) - 1:
+            self._estimate -= self._done[oldest].nbytes
+            oldest += 1
+        del self._done[:oldest]

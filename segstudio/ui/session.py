@@ -106,6 +106,8 @@ class Session(QObject):
         if key == self._wanted:
             return
         self._wanted = key
+        if key == self.key:
+            return  # back before the other one was there: this document goes on, it may have newer strokes
         project, saver = self.project, self._saver
 
         def load(_emit: Emit, _cancel: threading.Event) -> OpenImage:

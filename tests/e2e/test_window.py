@@ -142,6 +142,16 @@ def test_going_on_in_the_middle_of_a_stroke_keeps_the_stroke(painter: "Driver") 
     assert painter.document.annotation[30, 30] != VOID
 
 
+def test_there_and_back_again_at_once_keeps_the_document(painter: "Driver") -> None:
+    document = painter.document
+    painter.desk.session.open_image("cell 1")
+    painter.desk.session.open_image("cell 0")
+    painter.stroke((30, 30))
+    painter.until(lambda: not painter.desk.jobs.busy)
+    assert painter.document is document
+    assert painter.document.annotation[30, 30] != VOID
+
+
 def test_a_stroke_may_begin_and_end_outside_the_image(painter: "Driver") -> None:
     painter.stroke((-20, 30), (130, 30))
     assert (painter.document.annotation[30] != VOID).all()
