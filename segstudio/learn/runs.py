@@ -1,0 +1,102 @@
+"""Training and prediction of a whole project; command line and window both come here."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from segstudio.errors import Cancelled, ModelError, SegStudioError
+from segstudio.learn import events
+from segstudio.learn.device import pick_device
+from segstudio.learn.prediction import predict
+from segstudio.learn.request import TrainRequest, TrainSettings
+from segstudio.learn.saving import load_model
+from segstudio.learn.training import Emit, fit
+from segstudio.storage.project import Project
+
+
+def train_project(
+    project: Project, settings: TrainSettings, emit: Emit, cancel: threading.Event, *, background: bool = False
+) -> events.Ending:
+    """Train on the labels of a project; a better model is the one in use by the time `Promoted` is emitted.
+
+    Arguments and events as for `segstudio.learn.training.fit`; labels that change meanwhile join at the next round.
+    """
+
+    def register(event: events.Event) -> None:
+        if isinstance(event, events.Promoted):
+            event = replace(event, folder=project.add_model(event.folder, use=True).folder)
+        emit(event)
+
+    try:
+        request = TrainRequest(
+            settings=settings,
+            classes=project.classes,
+            images=project.labelled(),
+            models=project.models_folder,
+            in_use=project.model_in_use,
+        )
+    except SegStudioError as error:
+        failed = events.Failed(str(error))
+        emit(failed)
+        return failed
+    return fit(request, register, cancel, project.labelled, background=background)
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """One image of a project has been looked at.
+
+    Attributes:
+        key: of the image.
+        done, total: images so far and in all.
+        problem: one line when the image could not be read, else empty; it then has no new proposal.
+    """
+
+    key: str
+    done: int
+    total: int
+    problem: str = ""
+
+
+def predict_project(
+    project: Project,
+    keys: Sequence[str] | None = None,
+    progress: Callable[[Predicted], None] | None = None,
+    cancel: threading.Event | None = None,
+    *,
+    device: str = "auto",
+) -> list[str]:
+    """Save a proposal of the model in use for images of a project.
+
+    Args:
+        project: whose model in use is asked.
+        keys: of the images; None for all.
+        progress: called after each image.
+        cancel: when set, the call ends within a layer of the network; proposals saved so far stay.
+        device: see `segstudio.learn.device.pick_device`.
+
+    Returns:
+        One line for each image that could not be read.
+
+    Raises:
+        ModelError: no model is in use, or it cannot be loaded.
+        Cancelled: `cancel` was set.
+    """
+    folder = project.model_in_use
+    if folder is None:
+        raise ModelError("the project has no model yet", remedy="Train one first", path=project.folder)
+    model = load_model(folder, pick_device(device))
+    chosen = [record.key for record in project.images()] if keys is None else list(keys)
+    problems: list[str] = []
+    for number, key in enumerate(chosen, 1):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        problem = ""
+        try:
+            project.save_proposal(key, predict(model, project.read_image(key).display(), cancel=cancel))
+        except SegStudioError as error:
+            problem = str(error)
+            problems.append(problem)
+        if progress is not None:
+            progress(Predicted(key, number, len(chosen), problem))
+    return problems

@@ -1,0 +1,99 @@
+"""Model folders are complete, harmless, and say what is wrong with them."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from segstudio.errors import ModelError
+from segstudio.learn.backbones import find_backbone
+from segstudio.learn.networks import build_network
+from segstudio.learn.saving import load_model, save_model
+from segstudio.storage.cards import WEIGHTS, ModelCard
+
+
+def card(**changes: object) -> ModelCard:
+    fields: dict[str, object] = {
+        "name": "m0001",
+        "created": "2026-01-01T00:00:00+00:00",
+        "backbone": "efficientnet_lite0",
+        "transfer": "feature",
+        "decoder": "fpn",
+        "classes": [{"index": 0, "name": "a", "color": "#000000"}, {"index": 1, "name": "b", "color": "#ffffff"}],
+        "normalisation": {"mean": [0.5] * 3, "std": [0.5] * 3},
+    }
+    return ModelCard(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Path]:
+    def save(**changes: object) -> Path:
+        network = build_network(find_backbone("efficientnet_lite0"), "fpn", 2, "feature")
+        save_model(network, card(**changes), tmp_path / "model")
+        return tmp_path / "model"
+
+    return save
+
+
+class _Trap:
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._mark,)
+
+
+def test_pickled_code_is_refused_and_does_not_run(saved: Callable[..., Path], tmp_path: Path) -> None:
+    folder = saved()
+    torch.save(_Trap(tmp_path / "sprung"), folder / WEIGHTS)
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        load_model(folder)
+    (folder / WEIGHTS).write_bytes(pickle.dumps(_Trap(tmp_path / "sprung")))
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        load_model(folder)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_truncated_weights_are_told(saved: Callable[..., Path]) -> None:
+    folder = saved()
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelError, match="truncated"):
+        load_model(folder)
+
+
+def test_missing_weights_are_told(saved: Callable[..., Path]) -> None:
+    folder = saved()
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(ModelError, match="the weights of the model are missing"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"decoder": "unet"}, "do not fit the card"),
+        ({"classes": [{"index": 0, "name": "a", "color": "#000000"}]}, "do not fit the card"),
+        ({"decoder": "new"}, "there is no decoder 'new'"),
+        ({"backbone": "new"}, "there is no backbone 'new'"),
+        ({"transfer": "structure"}, "unknown transfer 'structure'"),
+        ({"settings": {"decoder_options": {"decoder_pyramid_channels": 64}}}, "do not fit the card"),
+        ({"settings": {"decoder_options": {"nonsense": 1}}}, "do not fit the card"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_told(saved: Callable[..., Path], changes: dict[str, object], line: str) -> None:
+    folder = saved(**changes)
+    with pytest.raises(ModelError, match=line):
+        load_model(folder)
+
+
+def test_two_loads_share_no_weights(saved: Callable[..., Path]) -> None:
+    folder = saved()
+    first, second = load_model(folder), load_model(folder)
+    with torch.no_grad():
+        for parameter in first.network.parameters():
+            parameter.zero_()
+    assert any(parameter.any() for parameter in second.network.head.parameters())
+    assert not first.network.training
