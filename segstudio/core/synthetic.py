@@ -24,6 +24,7 @@ _STEP = 3.0  # pixels between two pointer positions of a simulated stroke
 _TURNS = tuple(math.radians(angle) for angle in (0, 12, -12, 28, -28, 50, -50, 80, -80))
 _BIGGEST = {BACKGROUND: 13, NUCLEUS: 9, FIBRE: 3}  # brush sizes
 _LONGEST = {BACKGROUND: 110, NUCLEUS: 45, FIBRE: 90}  # pixels
+_CLOSE = 2  # thin strokes of background close around objects
 _APART = 20  # pixels between the starts of two strokes
 
 
@@ -87,7 +88,7 @@ def draw_scribbles(scene: Scene, seed: int, *, per_class: int = 5) -> list[Scrib
     Args:
         scene: what to label.
         seed: not negative; the same one gives the same strokes.
-        per_class: strokes a class; fewer where a class has no room for more.
+        per_class: strokes a class, fewer where a class has no room for more; the background gets two thin ones more.
     """
     rng = np.random.default_rng(seed)
     scribbles = []
@@ -95,12 +96,13 @@ def draw_scribbles(scene: Scene, seed: int, *, per_class: int = 5) -> list[Scrib
         inside = scene.truth == value
         clearance = _clearance(inside)
         free = inside & (clearance > 1.2)
-        for number in range(per_class):
+        for number in range(per_class + (_CLOSE if value == BACKGROUND else 0)):
             if not free.any():
                 break
-            hugging = value == BACKGROUND and number % 2 == 0
-            room = free & (clearance < 5) if hugging and (free & (clearance < 5)).any() else free
-            start = _start(rng, room, scene.image if value == BACKGROUND and not hugging else None)
+            close = free & (clearance < 5)
+            thin = number >= per_class and bool(close.any())
+            start = _start(rng, close if thin else free, None if thin or value != BACKGROUND else scene.image)
+            hugging = thin or (value == BACKGROUND and number % 2 == 0)
             scribble = _walk(rng, inside, clearance, start, value, hugging=hugging)
             scribbles.append(scribble)
             _forbid(free, scribble.points)
@@ -233,7 +235,7 @@ def _walk(
     size = int(np.clip(round(1.2 * room), 1, _BIGGEST[value]))
     while size > 1 and not _stays_inside(inside, start, start, size):
         size -= 1
-    wanted = size / 2 + 1.0 if hugging else math.inf
+    wanted = size / 2 + 1.5 if hugging else math.inf
     points, heading, length = [start], rng.uniform(0, 2 * math.pi), 0.0
     turns: Sequence[float] = [math.radians(angle) for angle in range(0, 360, 20)]
     while length < _LONGEST[value]:

@@ -1,6 +1,7 @@
 """Pretrained encoder weights, from an installed package or a file; never from a network unless asked."""
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,16 @@ from torch import Tensor, nn
 from segstudio.errors import WeightsError
 from segstudio.learn.backbones import Backbone, weights_file, weights_folder
 
-_UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    struct.error,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 def load_encoder_weights(encoder: nn.Module, backbone: Backbone, *, folder: Path | None = None) -> None:

@@ -12,7 +12,7 @@ from segstudio.core.classes import VOID
 from segstudio.learn.events import Event, RoundDone, StepDone
 
 if TYPE_CHECKING:
-    from conftest import Driver
+    from tests.e2e.conftest import Driver
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -16,7 +16,7 @@ from segstudio.storage.project import Project
 from segstudio.ui.dialogs.new_project import NewProject
 
 if TYPE_CHECKING:
-    from conftest import Driver
+    from tests.e2e.conftest import Driver
 
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
 NONE = Qt.MouseButton.NoButton

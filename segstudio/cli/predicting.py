@@ -1,0 +1,196 @@
+"""The command that lets a model label a folder of images."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segstudio.cli.options import AsJson, Device, examples
+from segstudio.cli.output import output
+from segstudio.cli.stopping import stoppable
+from segstudio.core.classes import ClassTable, LabelClass
+from segstudio.core.proposal import Proposal
+from segstudio.errors import Cancelled, ImageError, ModelError, ProjectError, SegStudioError, UsageError
+from segstudio.storage.atomic import write_bytes
+from segstudio.storage.cards import CARD, ModelCard
+from segstudio.storage.images import find_images
+from segstudio.storage.masks import encode_grey, write_mask
+from segstudio.storage.project import Project
+
+if TYPE_CHECKING:
+    from segstudio.learn.saving import LoadedModel
+
+CONFIDENCE_SUFFIX = ".confidence.png"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        "predict",
+        epilog=examples(
+            "predict cells --images ~/microscope --out masks",
+            "predict cells/models/NAME --images ~/microscope --out masks --confidence",
+        ),
+    )(predict)
+
+
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A project (its model in use) or a model folder.", show_default=False),
+    ],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Folder of images, with its subfolders.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")],
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Also write STEM.confidence.png, 255 = sure.")
+    ] = False,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> int:
+    """Predict every image of a folder.
+
+    For each one, STEM.png is written: an indexed mask with the colours of the classes. Subfolders are kept. An image
+    that cannot be read gets a line on stderr and the rest carries on; the exit code is 1 only when not one mask could
+    be written. Ctrl+C keeps the masks written so far and leaves with 130.
+    """
+    with output(as_json=as_json) as speaker:
+        folder = model_folder(model)
+        paths = _images_to_predict(images, out)
+        _check_writable(out)
+        from segstudio.learn.device import pick_device
+        from segstudio.learn.saving import load_model
+
+        loaded = load_model(folder, pick_device(device))
+        job = _Job(loaded, images, out, confidence=confidence)
+        with (
+            speaker.progress("Predicting", len(paths)) as update,
+            stoppable("Stopping; the masks written so far are kept.") as stop,
+        ):
+            try:
+                for number, (path, problem) in enumerate(job.run(paths, stop.event), 1):
+                    if problem:
+                        speaker.problem(problem)
+                    update(number, path.name)
+            except Cancelled:
+                speaker.say(f"Stopped after {job.written} of {len(paths)} images.")
+        if not job.written and not stop.signal:
+            raise ImageError("not one of its images could be predicted", remedy="See the lines above", path=images)
+        data = {"out": out, "model": folder, "images": job.written, "problems": job.problems}
+        failed = f", {len(job.problems)} left out" if job.problems else ""
+        speaker.result(data | {"stopped": bool(stop.signal)}, f"{out}: masks of {job.written} images{failed}.")
+    return stop.exit_code
+
+
+def model_folder(place: Path) -> Path:
+    """The model folder that a person means by `place`: itself, or the model in use of a project.
+
+    Raises:
+        ModelError: when it is neither, or the project has no model yet.
+    """
+    if (place / CARD).is_file():
+        return place
+    try:
+        with Project.open(place) as project:
+            folder = project.model_in_use
+    except ProjectError as error:
+        if (place / "project.sqlite").exists():
+            raise
+        raise ModelError(
+            "is neither a project nor a model", remedy=f"Give a project, or a folder with {CARD}", path=place
+        ) from error
+    if folder is None:
+        raise ModelError("has no model yet", remedy=f"Train one with: segstudio train {place}", path=place)
+    return folder
+
+
+def class_table(card: ModelCard) -> ClassTable:
+    """The classes a model tells apart.
+
+    Raises:
+        UsageError: when names or colours of the card make no table.
+    """
+    return ClassTable(tuple(LabelClass(item["index"], item["name"], item["color"]) for item in card.classes))
+
+
+class _Job:
+    """Writes the mask of one image after the other.
+
+    Attributes:
+        written: number of images done.
+        problems: one line for each image that was left out.
+    """
+
+    def __init__(self, model: "LoadedModel", images: Path, out: Path, *, confidence: bool) -> None:
+        self.written = 0
+        self.problems: list[str] = []
+        self._model = model
+        self._images = images
+        self._out = out
+        self._confidence = confidence
+        self._classes = class_table(model.card)
+        self._taken: dict[Path, Path] = {}
+
+    def run(self, paths: Sequence[Path], cancel: threading.Event) -> Iterator[tuple[Path, str]]:
+        """Predict `paths`; yields each with its problem, empty when its mask was written.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            ProjectError: when the folder cannot be written.
+        """
+        from segstudio.learn.prediction import predict_files
+
+        targets = {path: self._target(path) for path in paths}
+        wanted = []
+        for path, target in targets.items():
+            first = self._taken.setdefault(target, path)
+            if first == path:
+                wanted.append(path)
+                continue
+            problem = str(ImageError(f"skipped, {first.name} has the same name", remedy="Rename one", path=path))
+            self.problems.append(problem)
+            yield path, problem
+        for item in predict_files(self._model, wanted, cancel=cancel):
+            if item.proposal is None:
+                self.problems.append(str(item.problem))
+                yield item.path, str(item.problem)
+                continue
+            self._write(targets[item.path], item.proposal)
+            self.written += 1
+            yield item.path, ""
+
+    def _target(self, path: Path) -> Path:
+        return (self._out / path.relative_to(self._images)).with_suffix(".png")
+
+    def _write(self, target: Path, proposal: Proposal) -> None:
+        write_mask(target, proposal.classes, self._classes)
+        if self._confidence:
+            write_bytes(target.with_name(target.stem + CONFIDENCE_SUFFIX), encode_grey(proposal.confidence))
+
+
+def _images_to_predict(images: Path, out: Path) -> list[Path]:
+    """The images of a folder, without what an earlier prediction wrote into a folder below it."""
+    if images.is_dir() and out.resolve() == images.resolve():
+        raise UsageError(f"{out}: masks would overwrite images", remedy="Give another folder with --out")
+    inside = out.resolve()
+    paths = [path for path in find_images(images) if inside not in path.resolve().parents]
+    if not paths:
+        raise ImageError("holds no images", remedy="Choose a folder with PNG, JPEG, TIFF or BMP files", path=images)
+    return paths
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse at once a folder that cannot be written, not after the first image is predicted."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        writable = os.access(out, os.W_OK)
+    except OSError as error:
+        raise _not_writable(out) from error
+    if not writable:
+        raise _not_writable(out)
+
+
+def _not_writable(out: Path) -> SegStudioError:
+    return ProjectError("cannot be written", remedy="Choose a folder you may write to", path=out)

@@ -1,0 +1,124 @@
+"""Scores of folders of masks and of projects."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segstudio.core.classes import VOID
+from tests.cli.calling import Call, write_png
+
+Folders = tuple[Path, Path]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    """Predictions and truth whose pooled counts can be read off; one prediction gives no answer."""
+    predictions, truth = tmp_path / "predictions", tmp_path / "truth"
+    write_png(truth / "a.png", np.array([[0, 0, 0, 0], [1, 1, VOID, VOID]], np.uint8))
+    write_png(predictions / "a.png", np.array([[0, 0, 0, 1], [1, 1, 0, 2]], np.uint8))
+    write_png(truth / "deep" / "b.png", np.array([[0, 0, 1, 1]], np.uint8))
+    write_png(predictions / "deep" / "b.png", np.array([[0, 1, 1, VOID]], np.uint8))
+    return predictions, truth
+
+
+def arguments(folders: Folders, classes: str = "3") -> tuple[object, ...]:
+    return ("evaluate", "--predictions", folders[0], "--truth", folders[1], "--classes", classes)
+
+
+def test_scores_come_from_one_pooled_matrix_without_void(call: Call, folders: Folders) -> None:
+    told = call(*arguments(folders), "--json").json
+    zero, one = 4 / 6, 3 / 6  # class 0: 4 hits of 6 true, none wrong; class 1: 3 hits of 4 true, 2 wrong
+    assert told["per_class_iou"] == {"0": pytest.approx(zero), "1": pytest.approx(one), "2": None}
+    assert told["miou"] == pytest.approx((zero + one) / 2)
+    assert told["dice"] == pytest.approx((8 / 10 + 6 / 9) / 2)
+    assert told["pixel_accuracy"] == pytest.approx(7 / 10)
+    assert told["images"] == 2
+    assert told["labelled_pixels"] == 10
+
+
+def test_classes_may_be_named(call: Call, folders: Folders) -> None:
+    answer = call(*arguments(folders, "sky,road,car"))
+    assert answer.code == 0
+    assert "sky" in answer.out
+    assert "mean IoU 0.583" in answer.out
+    assert set(call(*arguments(folders, "sky,road,car"), "--json").json["per_class_iou"]) == {"sky", "road", "car"}
+
+
+def test_truth_without_a_labelled_pixel_gives_null_and_not_nan(call: Call, folders: Folders) -> None:
+    for name in ("a.png", "deep/b.png"):
+        shape = (2, 4) if name == "a.png" else (1, 4)
+        write_png(folders[1] / name, np.full(shape, VOID, np.uint8))
+    told = call(*arguments(folders), "--json").json
+    assert told["miou"] is None
+    assert told["labelled_pixels"] == 0
+
+
+def test_masks_are_matched_by_stem_wherever_they_lie(call: Call, folders: Folders) -> None:
+    predictions, _ = folders
+    (predictions / "deep" / "b.png").rename(predictions / "b.png")
+    write_png(predictions / "a.confidence.png", np.zeros((2, 4), np.uint8))
+    assert call(*arguments(folders), "--json").json["images"] == 2
+
+
+def test_predictions_without_truth_are_left_out_and_said_so(call: Call, folders: Folders) -> None:
+    write_png(folders[0] / "more.png", np.full((2, 2), 1, np.uint8))
+    answer = call(*arguments(folders), "--json")
+    assert answer.json["images"] == 2
+    assert answer.json["without_truth"] == 1
+    assert "left out: 1." in answer.err
+
+
+def test_truth_without_a_prediction_is_left_out_and_said_so(call: Call, folders: Folders) -> None:
+    (folders[0] / "a.png").unlink()
+    answer = call(*arguments(folders), "--json")
+    assert answer.json["images"] == 1
+    assert answer.json["without_prediction"] == 1
+    assert "without a prediction, left out: 1." in answer.err
+
+
+def test_folders_without_a_pair_are_refused(call: Call, folders: Folders) -> None:
+    for path in (folders[0] / "a.png", folders[0] / "deep" / "b.png"):
+        path.rename(path.with_name(f"other {path.name}"))
+    call(*arguments(folders), "--json").refuses("predictions", "no prediction for any mask", "same names")
+
+
+def test_masks_of_different_sizes_are_refused(call: Call, folders: Folders) -> None:
+    write_png(folders[0] / "a.png", np.zeros((2, 5), np.uint8))
+    call(*arguments(folders)).refuses("predictions/a.png", "5 x 2", "4 x 2", "size")
+
+
+def test_a_value_without_a_class_is_refused(call: Call, folders: Folders) -> None:
+    call(*arguments(folders, "2")).refuses("predictions/a.png", "the value 2")
+
+
+def test_folders_without_masks_are_refused(call: Call, folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    call(*arguments((tmp_path / "empty", folders[1]))).refuses("empty", "no masks")
+    call(*arguments((folders[0], tmp_path / "missing"))).refuses("missing")
+
+
+def test_a_damaged_mask_is_refused(call: Call, folders: Folders) -> None:
+    (folders[0] / "a.png").write_bytes((folders[0] / "a.png").read_bytes()[:50])
+    call(*arguments(folders)).refuses("predictions/a.png", "damaged")
+
+
+@pytest.mark.parametrize(("split", "images"), [("validation", None), ("train", None), ("all", 3)])
+def test_a_project_is_scored_on_a_split(call: Call, trained: Path, split: str, images: int | None) -> None:
+    told = call("evaluate", trained, "--split", split, "--json").json
+    labelled = call("info", trained, "--json").json["labelled"]
+    assert told["images"] == (images or labelled[split])
+    assert told["split"] == split
+    assert set(told["per_class_iou"]) == {"background", "nucleus", "fibre"}
+    assert 0 <= told["miou"] <= 1
+
+
+def test_the_validation_score_is_the_one_training_reported(call: Call, trained: Path) -> None:
+    told = call("evaluate", trained, "--json").json
+    assert told["miou"] == pytest.approx(call("models", trained, "--json").json["models"][0]["miou"], abs=1e-6)
+
+
+def test_a_project_without_labels_or_model_is_refused(call: Call, drawn: Path, images: Path, tmp_path: Path) -> None:
+    call("evaluate", drawn).refuses("no model yet", "segstudio train")
+    assert call("new", tmp_path / "new", "--images", images, "--classes", "a,b").code == 0
+    call("evaluate", tmp_path / "new").refuses("no labels", "Paint")

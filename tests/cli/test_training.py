@@ -1,0 +1,130 @@
+"""Training from the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from segstudio.learn.events import Cancelled, Ending
+from segstudio.storage.logs import log_folder
+from segstudio.storage.project import Project
+from tests.cli.calling import SHORT, Call
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_training_yields_a_model_in_use(call: Call, drawn: Path) -> None:
+    answer = call("train", drawn, "--transfer", "feature", *SHORT, "--json")
+    assert answer.code == 0
+    told = answer.json
+    assert told["steps"] == 2
+    assert told["seconds"] > 0
+    assert told["images_per_second"] > 0
+    assert told["device"] == "cpu"
+    assert told["labels"]["train"] + told["labels"]["validation"] == 3
+    assert 0 <= told["miou"] <= 1
+    assert len(told["per_class_iou"]) == 3
+    assert told["stopped"] is False
+    assert told["verdict"].startswith("Promoted")
+    assert told["model"] == told["in_use"]
+    with Project.open(drawn) as project:
+        assert str(project.model_in_use) == told["model"]
+    assert "Training on cpu" in answer.err
+
+
+def test_a_person_reads_the_scores(call: Call, drawn: Path) -> None:
+    answer = call("train", drawn, *SHORT, "--transfer", "none")
+    assert answer.code == 0
+    assert "Done after 2 steps" in answer.out
+    assert "nucleus" in answer.out
+    assert "Model: " in answer.out
+
+
+def test_training_without_labels_is_refused(call: Call, images: Path, tmp_path: Path) -> None:
+    assert call("new", tmp_path / "new", "--images", images, "--classes", "a,b").code == 0
+    call("train", tmp_path / "new", *SHORT, "--json").refuses("label")
+
+
+def test_training_with_one_class_only_is_refused(call: Call, drawn: Path) -> None:
+    with Project.open(drawn) as project:
+        for record in project.images():
+            annotation = project.annotation(record.key)
+            annotation[annotation != 255] = 1
+            project.set_annotation(record.key, annotation)
+    call("train", drawn, *SHORT, "--json").refuses("class")
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_damaged_weights_are_one_line(
+    call: Call, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    from segstudio.learn import backbones
+
+    file = tmp_path / "weights.pth"
+    if damage == "truncated":
+        file.write_bytes(backbones.bundled_file().read_bytes()[:10_000])
+    monkeypatch.setattr(backbones, "bundled_file", lambda: file)
+    call("train", drawn, *SHORT).refuses("weights.pth", damage, "Reinstall")
+
+
+def test_weights_that_would_have_to_be_downloaded_are_not(
+    call: Call, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGSTUDIO_WEIGHTS", str(tmp_path))
+    call("train", drawn, *SHORT, "--backbone", "resnet18").refuses("resnet18")
+
+
+def test_an_unknown_device_is_refused(call: Call, drawn: Path) -> None:
+    answer = call("train", drawn, "--steps", "1", "--device", "abacus")
+    assert answer.code in (1, 2)
+    assert answer.out == ""
+    assert len(answer.err.splitlines()) == 1
+    assert "abacus" in answer.err
+
+
+def test_a_failure_nobody_foresaw_leaves_a_report(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object) -> None:
+        raise ValueError("a surprise")
+
+    monkeypatch.setattr("segstudio.learn.training.build_network", explode)
+    call("train", drawn, *SHORT, "--json").refuses("a surprise", str(log_folder()))
+    assert "Traceback" in (log_folder() / "segstudio.log").read_text()
+
+
+def test_ctrl_c_keeps_the_model_and_says_so(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(project: Project, *rest: object) -> Ending:
+        signal.raise_signal(signal.SIGINT)
+        assert rest[2].is_set()  # type: ignore[attr-defined]
+        return Cancelled(project.folder / "models" / "best", None, 3, 1.5, 2.0)
+
+    monkeypatch.setattr("segstudio.learn.runs.train_project", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    answer = call("train", drawn, "--json")
+    assert answer.code == 130
+    assert answer.json["stopped"] is True
+    assert answer.json["model"].endswith("best")
+    assert answer.json["miou"] is None
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_termination_signal_ends_a_real_run_well(drawn: Path) -> None:
+    command = [sys.executable, "main.py", "train", str(drawn), "--minutes", "5", *SHORT[2:], "--json"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Training on cpu")
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "Traceback" not in err
+    assert "Stopping" in err
+    assert json.loads(out)["stopped"] is True
