@@ -7,7 +7,6 @@ one for the other. Pixels are packed as ``0xAARRGGBB``, which is the layout Qt b
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -65,14 +64,17 @@ class Pyramid:
         """``uint8 (h, w)`` or ``(h, w, 3)`` of the view rectangle `rect`, which must lie on the image."""
         if view.scale >= 1:
             columns, rows = _indices(view, rect, Rect(0, 0, *self.size))
-            return _sample(self.levels[0], rows, columns)
+            return _Sampler(columns, rows)(self.levels[0])
         number = min(len(self.levels) - 1, int(math.log2(1 / view.scale) + 1e-9))
         level = self.levels[number]
         x = self._positions(rect.x0, rect.x1, view.x, view.scale, level.shape[1] / self.size[0])
         y = self._positions(rect.y0, rect.y1, view.y, view.scale, level.shape[0] / self.size[1])
         left, top = max(0, int(x[0]) - 1), max(0, int(y[0]) - 1)
         window = level[top : int(y[-1]) + 3, left : int(x[-1]) + 3]
-        return _remap(window, x - left, y - top, cv2.INTER_LINEAR)
+        map_x = np.ascontiguousarray(np.broadcast_to((x - left).astype(np.float32), (len(y), len(x))))
+        map_y = np.ascontiguousarray(np.broadcast_to((y - top).astype(np.float32)[:, None], (len(y), len(x))))
+        seen = cv2.remap(window, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen, np.uint8)
 
     @staticmethod
     def _positions(start: int, stop: int, offset: float, scale: float, ratio: float) -> NDArray[np.float64]:
@@ -101,29 +103,29 @@ class LabelPainter:
     def render(self, document: Document, view: View, rect: Rect) -> U32:
         """``uint32 (h, w)`` premultiplied ARGB of the view rectangle `rect`, which must lie on the image."""
         # One pixel more to the right and below: a contour is where the next pixel is of another class.
-        columns, rows = _indices(view, Rect(rect.x0, rect.y0, rect.x1 + 1, rect.y1 + 1), document.bounds)
-        annotation = _sample(document.annotation, rows[:-1], columns[:-1])
+        wider = Rect(rect.x0, rect.y0, rect.x1 + 1, rect.y1 + 1)
+        sample = _Sampler(*_indices(view, wider, document.bounds))
+        annotation = sample(document.annotation)[:-1, :-1]
         proposal = document.proposal
         if proposal is None or not self._style.show_proposal:
             return np.take(self._colors, annotation)
-        wide = _sample(proposal.classes, rows, columns)
+        wide = sample(proposal.classes)
         classes = wide[:-1, :-1]
         shown = annotation == VOID
         if document.rejected is not None:
-            shown &= _sample(document.rejected, rows[:-1], columns[:-1]) != classes
-        confident = _sample(proposal.confidence, rows[:-1], columns[:-1]) >= self._style.threshold
-        line = (classes != wide[1:, :-1]) | (classes != wide[:-1, 1:]) | self._hatch(view, rect)
+            shown &= sample(document.rejected)[:-1, :-1] != classes
+        confident = sample(proposal.confidence)[:-1, :-1] >= self._style.threshold
+        line = (classes != wide[1:, :-1]) | (classes != wide[:-1, 1:]) | _hatch(view, rect)
         band = line.view(np.uint8) + (confident.view(np.uint8) << 1) + 1
         return np.take(self._colors, np.where(shown, band.astype(np.uint16) * 256 + classes, annotation))
 
-    @staticmethod
-    def _hatch(view: View, rect: Rect) -> Bool:
-        """``bool (h, w)``: where the diagonal lines are; they move with the image, not under it."""
-        anchor = math.floor(view.x) + math.floor(view.y)
-        across = np.arange(rect.x0, rect.x1, dtype=np.int32)[None]
-        down = np.arange(rect.y0, rect.y1, dtype=np.int32)[:, None] - anchor
-        lines: Bool = (across + down) % _HATCH == 0
-        return lines
+
+def _hatch(view: View, rect: Rect) -> Bool:
+    """``bool (h, w)``, read only: where the diagonal lines are; they move with the image, not under it."""
+    anchor = math.floor(view.x) + math.floor(view.y)
+    start = rect.x0 + rect.y0 - anchor
+    diagonals: Bool = np.arange(start, start + rect.width + rect.height) % _HATCH == 0
+    return np.lib.stride_tricks.as_strided(diagonals, (rect.height, rect.width), (1, 1), writeable=False)
 
 
 def visible_part(view: View, size: tuple[int, int], rect: Rect) -> Rect:
@@ -146,20 +148,31 @@ def _indices(view: View, rect: Rect, bounds: Rect) -> tuple[I64, I64]:
     return columns, rows
 
 
-def _sample(array: U8, rows: I64, columns: I64) -> U8:
-    """``array[rows][:, columns]``, both ascending, touching only the part of the array they span."""
-    top, left = int(rows[0]), int(columns[0])
-    window = array[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
-    if rows.size * columns.size < _FEW_PIXELS or max(window.shape[:2]) >= _REMAP_LIMIT:
-        return np.asarray(window[(rows - top)[:, None], (columns - left)[None]], np.uint8)
-    return _remap(window, columns - left, rows - top, cv2.INTER_NEAREST)
+class _Sampler:
+    """``array[rows][:, columns]`` of any number of arrays of one image, touching only the part they span.
 
+    Args:
+        columns, rows: ascending indices.
+    """
 
-def _remap(window: U8, x: NDArray[Any], y: NDArray[Any], interpolation: int) -> U8:
-    """Pixels of `window` at every pair of a column position `x` and a row position `y`."""
-    map_x = np.ascontiguousarray(np.broadcast_to(x.astype(np.float32), (len(y), len(x))))
-    map_y = np.ascontiguousarray(np.broadcast_to(y.astype(np.float32)[:, None], (len(y), len(x))))
-    return np.asarray(cv2.remap(window, map_x, map_y, interpolation, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    def __init__(self, columns: I64, rows: I64) -> None:
+        top, left = int(rows[0]), int(columns[0])
+        self._span = slice(top, int(rows[-1]) + 1), slice(left, int(columns[-1]) + 1)
+        self._inside = (rows - top)[:, None], (columns - left)[None]
+        few = rows.size * columns.size < _FEW_PIXELS
+        reach = max(int(rows[-1]) - top, int(columns[-1]) - left)
+        self._map: NDArray[np.int16] | None = None
+        if not few and reach < _REMAP_LIMIT:
+            self._map = np.empty((rows.size, columns.size, 2), np.int16)
+            self._map[..., 0] = columns - left
+            self._map[..., 1] = (rows - top)[:, None]
+
+    def __call__(self, array: U8) -> U8:
+        window = array[self._span]
+        if self._map is None:
+            return np.asarray(window[self._inside], np.uint8)
+        seen = cv2.remap(window, self._map, None, cv2.INTER_NEAREST)  # type: ignore[call-overload]  # one map will do
+        return np.asarray(seen, np.uint8)
 
 
 def _premultiplied(colors: U8, alpha: NDArray[np.float64] | F32) -> U32:
