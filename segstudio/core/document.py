@@ -24,11 +24,11 @@ class Gesture:
     """A running change of one layer, from press to release. Made by `Document.begin`.
 
     Attributes:
-        kept_back: whether a locked class has kept pixels from being changed.
+        kept_back: the locked classes that have kept pixels from being changed.
     """
 
     def __init__(self, document: "Document", layer: Layer, label: str) -> None:
-        self.kept_back = False
+        self.kept_back: set[int] = set()
         self._document = document
         self._layer: Layer = layer
         self._label = label
@@ -58,8 +58,9 @@ class Gesture:
         region = self._array[rect.slices]
         change = where & (region != values)
         if self._guards:
-            spared = self._locked[region] | self._locked[values]
-            self.kept_back |= bool((change & spared).any())
+            spared = change & (self._locked[region] | self._locked[values])
+            if spared.any():
+                self._note_spared(np.concatenate([region[spared], np.broadcast_to(values, region.shape)[spared]]))
             change &= ~spared
         if not change.any():
             return EMPTY
@@ -84,6 +85,11 @@ class Gesture:
             self._document.changed(rect)
         self._before.clear()
         self._document.end(self, None)
+
+    def _note_spared(self, involved: U8) -> None:
+        """Remember which of the classes involved were the locked ones."""
+        present = np.flatnonzero(np.bincount(involved, minlength=256))
+        self.kept_back.update(int(value) for value in present if self._locked[value])
 
     def _keep(self, rect: Rect) -> None:
         """Copy the tiles under `rect` that this gesture has not touched yet."""
@@ -114,6 +120,7 @@ class Document:
 
     Attributes:
         classes: replace it when the project's classes change.
+        kept_back: the locked classes that kept pixels back from the gesture that ended last.
         on_change: called with each rectangle of pixels to be painted anew.
         on_commit: called with each `Entry` that belongs in the journal.
     """
@@ -129,6 +136,7 @@ class Document:
         if annotation.dtype != np.uint8 or annotation.ndim != 2:
             raise ValueError(f"an annotation is uint8 (H, W), not {annotation.dtype} {annotation.shape}")
         self.classes = classes
+        self.kept_back: frozenset[int] = frozenset()
         self.on_change: list[Callable[[Rect], None]] = []
         self.on_commit: list[Callable[[Entry], None]] = []
         self.history = history or History()
@@ -209,6 +217,7 @@ class Document:
 
     def accept_region(self, x: int, y: int) -> Patch | None:
         """Move the proposed region under a pixel into the annotation, as one stroke. Void pixels only."""
+        self.kept_back = frozenset()
         box, where, value = self._proposed_region(x, y)
         if box.empty:
             return None
@@ -256,6 +265,7 @@ class Document:
         """Called by a gesture when it is over."""
         if gesture is self._gesture:
             self._gesture = None
+            self.kept_back = frozenset(gesture.kept_back)
         if patch is not None:
             self.history.push(patch)
             self._tell(Entry("do", patch))

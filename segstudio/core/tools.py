@@ -36,8 +36,6 @@ class Tool(Protocol):
     def cancel(self) -> None: ...
     @property
     def active(self) -> bool: ...
-    @property
-    def kept_back(self) -> bool: ...
     def outline(self, at: Point) -> list[Point]: ...
 
 
@@ -85,17 +83,11 @@ class BrushTool:
         self._document: Document | None = None
         self._last: Point | None = None
         self._value = VOID
-        self._kept_back = False
 
     @property
     def active(self) -> bool:
         """Whether a stroke is running. One that the document ended by itself is over here too."""
         return self._gesture is not None and self._document is not None and self._document.gesture is self._gesture
-
-    @property
-    def kept_back(self) -> bool:
-        """Whether a locked class kept pixels back in the last stroke."""
-        return self._kept_back
 
     def press(self, document: Document, pointer: Pointer) -> Rect:
         """Begin a stroke with a dab, or with a straight line from the last stroke's end."""
@@ -136,7 +128,6 @@ class BrushTool:
         assert self._gesture is not None
         dirty = self._gesture.line(start, end, self._palette.size, self._value)
         self._last = end
-        self._kept_back = self._gesture.kept_back
         return dirty
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from segstudio.storage.atomic import write_error
 from segstudio.storage.preferences import user_folder
 
+LOG_FILE = "segstudio.log"
 _FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 _MOST_BYTES = 2**20
 _KEPT = 3
@@ -29,7 +30,7 @@ def set_up_logging(level: int = logging.INFO) -> logging.Logger:
         ProjectError: when the folder cannot be written.
     """
     logger = logging.getLogger("segstudio")
-    path = log_folder() / "segstudio.log"
+    path = log_folder() / LOG_FILE
     present = [handler for handler in logger.handlers if isinstance(handler, RotatingFileHandler)]
     if any(Path(handler.baseFilename) == path.absolute() for handler in present):
         return logger

@@ -161,7 +161,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("previous_image", "Previous image", "Image", ("A", "PgUp"), "previous", "Go one image back", _images),
     A("next_image", "Next image", "Image", ("D", "PgDown"), "next", "Go one image on", _images),
     A("next_suggested", "Next suggested image", "Image", ("N",), "suggested",
-      "Go to the image whose labels would help the model most", _images),
+      "Go to the next image without labels, then to what is begun", _images),
     A("mark_reviewed", "Mark reviewed", "Image", ("R",), "reviewed",
       "Say that this image is finished", _image, lambda s: s.reviewed, rule=True),
     A("train", "Train", "Model", ("Ctrl+T",), "train",

@@ -1,5 +1,6 @@
 """The composition root: builds the window and everything in it, wires it, and owns nothing else."""
 
+import contextlib
 import signal
 import sys
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
-from segstudio.storage.logs import log_folder, set_up_logging
+from segstudio.errors import SegStudioError
+from segstudio.storage.logs import LOG_FILE, log_folder, set_up_logging
 from segstudio.storage.preferences import Preferences
 from segstudio.ui.crash import CrashGuard
 from segstudio.ui.dialogs.crash import CrashDialog
@@ -44,7 +46,10 @@ def build(app: QApplication, preferences: Preferences) -> Studio:
     current: list[Tokens] = [tokens]
 
     def change_theme(mode: Mode) -> None:
-        preferences.set(_THEME, mode)
+        try:
+            preferences.set(_THEME, mode)
+        except SegStudioError as error:
+            window.complain(str(error))
         current[0] = apply_theme(app, mode)
         window.set_tokens(current[0])
         window.set_theme_name(mode)
@@ -53,8 +58,8 @@ def build(app: QApplication, preferences: Preferences) -> Studio:
         if window.desk is not None:
             window.desk.session.flush()
 
-    def show(report: str) -> None:
-        dialog = CrashDialog(report, log_folder(), current[0], window)
+    def show(report: str, saved: bool) -> None:
+        dialog = CrashDialog(report, log_folder() / LOG_FILE, current[0], saved=saved, parent=window)
         dialog.exec()
         dialog.deleteLater()
 
@@ -71,7 +76,8 @@ def _theme(preferences: Preferences) -> Mode:
 
 def run(project: Path | None = None) -> int:
     """Open the window, on a project when one is given, and stay until it is closed; returns the exit code."""
-    set_up_logging()
+    with contextlib.suppress(SegStudioError):  # the window works without a log, too
+        set_up_logging()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     studio = build(app, Preferences())

@@ -26,15 +26,15 @@ class CrashGuard(QObject):
 
     Args:
         save: puts the person's work on disk; called first, whatever else may be broken.
-        show: shows a report; called on the GUI thread, not again while one is shown.
+        show: shows a report, and whether the work was saved; called on the GUI thread, not again while one is shown.
 
     Signals:
-        caught(str): a report from any thread.
+        caught(str, bool): a report from any thread, and whether the work was saved.
     """
 
-    caught = Signal(str)
+    caught = Signal(str, bool)
 
-    def __init__(self, save: Callable[[], None], show: Callable[[str], None]) -> None:
+    def __init__(self, save: Callable[[], None], show: Callable[[str, bool], None]) -> None:
         super().__init__()
         self._save = save
         self._show = show
@@ -56,18 +56,20 @@ class CrashGuard(QObject):
     def report(self, details: str) -> None:
         """Save the work, log a traceback and show it; callable from any thread."""
         log.error("unforeseen error\n%s", details)
+        saved = True
         try:
             self._save()
         except Exception:
+            saved = False
             log.exception("saving after an error failed")
-        self.caught.emit(_with_versions(details))
+        self.caught.emit(_with_versions(details), saved)
 
-    def _on_caught(self, text: str) -> None:
+    def _on_caught(self, text: str, saved: bool) -> None:
         if self._showing:
             return
         self._showing = True
         try:
-            self._show(text)
+            self._show(text, saved)
         finally:
             self._showing = False
 
@@ -84,11 +86,15 @@ class CrashGuard(QObject):
 
 
 def _with_versions(details: str) -> str:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    names = ("segstudio", "PySide6-Essentials", "numpy", "torch")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    return f"{versions}\nPython {platform.python_version()} on {platform.platform()}\n\n{details}"
+    versions = []
+    for name in ("segstudio", "PySide6-Essentials", "numpy", "torch"):
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            versions.append(f"{name} not installed")
+    return f"{', '.join(versions)}\nPython {platform.python_version()} on {platform.platform()}\n\n{details}"
 
 
 def _on_qt_message(kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:

@@ -21,6 +21,8 @@ from segstudio.ui.session import Session
 from segstudio.ui.thumbnails import Thumbnailer
 from segstudio.ui.workbench import Workbench
 
+_OPENING = "Opening…"
+_NONE_OPENS = "None of the images can be opened.\nThe log says why; add other images from the File menu."
 _NO_IMAGES = "No images yet.\nAdd a folder of images from the File menu, or drop one here."
 
 
@@ -46,6 +48,8 @@ class Desk(QObject):
         self._hand = Hand(self.session, bench, palette, self)
         self._seeing = Seeing(self.session, bench, status, self)
         self._records: dict[str, ImageRecord] = {}
+        self._unreadable: set[str] = set()
+        self._has_model = False
         self._thumbnails = Thumbnailer(self.jobs, self)
         self._links: list[Callable[[], object]] = []
         self._wire()
@@ -64,7 +68,7 @@ class Desk(QObject):
             training=self.modelling.training,
             stopping=self.modelling.stopping,
             predicting=self.modelling.predicting_all,
-            model=self.session.project.model_in_use is not None,
+            model=self._has_model,
             proposal=document is not None and document.proposal is not None,
             reviewed=record is not None and record.reviewed,
             tool=self._hand.tool,
@@ -150,14 +154,14 @@ class Desk(QObject):
         bench.model.set_backbones(
             [(name, backbone.title, weights_state(backbone) != "to download") for name, backbone in BACKBONES.items()]
         )
+        bench.model.set_choice(project.setting("backbone"), project.setting("transfer"))
         bench.model.reset()
+        self._on_running()
         self._on_classes()
         self._on_models()
-        self.reload_images()
+        self._show_records()
         last = project.setting("image")
-        first = last if last in self._records else next(iter(self._records), None)
-        if first is not None:
-            self.session.open_image(first)
+        self._open_first(last if last in self._records else None)
 
     def close(self, *, discard: bool = False) -> None:
         """Put everything on disk, ask every job to stop and let go of the workbench.
@@ -173,6 +177,9 @@ class Desk(QObject):
         self.session.close(discard=discard)
         self.jobs.close()
         self._thumbnails.forget()
+        self._seeing.close()
+        self._bench.model.set_running(False)
+        self._bench.model.reset()
         for unlink in self._links:
             unlink()
         self._links.clear()
@@ -182,12 +189,22 @@ class Desk(QObject):
 
     def reload_images(self) -> None:
         """Show the project's images anew."""
+        self._show_records()
+        if self.session.wanted is None:
+            self._open_first(None)
+
+    def _show_records(self) -> None:
         self._records = {record.key: record for record in self.session.project.images()}
         self._bench.strip.set_records(list(self._records.values()))
-        self._canvas.set_hint("" if self._records else _NO_IMAGES)
-        if self.session.image is None and self._records:
-            self.session.open_image(next(iter(self._records)))
+        if self.session.key is not None:
+            self._bench.strip.set_current(self.session.key)
+        self._canvas.set_hint(_OPENING if self._records else _NO_IMAGES)
         self.state_changed.emit()
+
+    def _open_first(self, key: str | None) -> None:
+        first = key or next(iter(self._records), None)
+        if first is not None:
+            self.session.open_image(first)
 
     def _want_thumbnail(self, key: str) -> None:
         record = self._records.get(key)
@@ -208,15 +225,18 @@ class Desk(QObject):
         self._on_edited()
 
     def _pass_over(self, key: str) -> None:
-        """With no image in the hand yet, go on to the one after an image that cannot be opened."""
-        keys = list(self._records)
-        following = keys[keys.index(key) + 1 :] if key in keys else []
-        if self.session.image is None and following:
-            self.session.open_image(following[0])
+        """With no image in the hand yet, try the others when one cannot be opened."""
+        self._unreadable.add(key)
+        if self.session.image is not None:
+            return
+        others = [other for other in self._records if other not in self._unreadable]
+        self._canvas.set_hint(_OPENING if others else _NONE_OPENS)
+        if others:
+            self._open_first(others[0])
 
     def _step(self, by: int) -> None:
         keys = self._bench.strip.keys_shown() or list(self._records)
-        key = self.session.key
+        key = self.session.wanted
         if keys:
             at = keys.index(key) + by if key in keys else 0
             self.session.open_image(keys[max(0, min(len(keys) - 1, at))])
@@ -245,17 +265,23 @@ class Desk(QObject):
         self._bench.model.set_classes(self.session.classes)
         self._canvas.restyle()
 
-    def _on_kept_back(self) -> None:
-        locked = [item for item in self.session.classes if item.locked]
-        for item in locked:
-            self._bench.classes.flash_lock(item.index)
-        self._seeing.warn(f"Kept off: {', '.join(item.name for item in locked)} locked")
+    def _on_kept_back(self, indices: frozenset[int]) -> None:
+        """Say which classes kept a stroke off their pixels."""
+        for index in indices:
+            self._bench.classes.flash_lock(index)
+        names = ", ".join(self.session.classes[index].name for index in sorted(indices))
+        self._seeing.warn(f"{names} {'is' if len(indices) == 1 else 'are'} locked")
 
     # Editing
 
     def undo(self) -> None:
         """Take the last stroke back; a stroke that is being painted is dropped instead."""
-        if (document := self.session.document) is not None:
+        if (document := self.session.document) is None:
+            return
+        if document.gesture is not None:
+            self._canvas.cancel_stroke()
+            self._seeing.say("Stroke dropped")
+        else:
             self._tell("Undone", document.undo())
 
     def redo(self) -> None:
@@ -288,12 +314,15 @@ class Desk(QObject):
             self._tell(word, act(document, *pixel))
 
     def _tell(self, word: str, patch: Patch | None) -> None:
-        if patch is None:
-            self._seeing.say(
-                "Nothing is proposed there" if word in ("Accepted", "Rejected") else f"{word}: nothing more"
-            )
-        else:
+        document = self.session.document
+        if patch is not None:
             self._seeing.say(f"{word}: {patch.label.lower()}")
+        elif word in ("Undone", "Redone"):
+            self._seeing.say(f"{word}: nothing more")
+        elif document is not None and document.kept_back:
+            self._on_kept_back(document.kept_back)
+        else:
+            self._seeing.say("Nothing is proposed there")
 
     def _on_edited(self) -> None:
         document = self.session.document
@@ -306,8 +335,9 @@ class Desk(QObject):
     # Modelling
 
     def _train(self, backbone: str, transfer: str) -> None:
-        self._bench.model.reset()
-        self.modelling.train(backbone, transfer)
+        if not self.modelling.training:
+            self._bench.model.prepare()
+            self.modelling.train(backbone, transfer)
 
     def _on_event(self, event: Event) -> None:
         self._bench.model.show_event(event)
@@ -319,7 +349,9 @@ class Desk(QObject):
         self.state_changed.emit()
 
     def _on_models(self) -> None:
-        self._bench.model.set_models(self.session.project.models())
+        models = self.session.project.models()
+        self._has_model = any(model.in_use for model in models)
+        self._bench.model.set_models(models)
         self.state_changed.emit()
 
     def _on_progress(self, text: str, fraction: float | None) -> None:

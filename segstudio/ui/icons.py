@@ -1,7 +1,6 @@
 """The program's own icons: drawings on a 24 px grid, rendered for the exact device pixels they land on."""
 
 from functools import cache
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QIconEngine, QImage, QPainter, QPixmap
@@ -115,8 +114,3 @@ def _rendered(engine: QIconEngine, size: QSize, mode: QIcon.Mode, state: QIcon.S
     engine.paint(painter, QRect(QPoint(0, 0), size), mode, state)
     painter.end()
     return QPixmap.fromImage(image)
-
-
-def icon_file(name: str) -> Path:
-    """Where the drawing of an icon lies."""
-    return resource("icons") / f"{name}.svg"

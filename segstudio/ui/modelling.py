@@ -14,6 +14,8 @@ from segstudio.learn.request import TrainSettings
 from segstudio.ui.jobs import Emit, Job, Jobs
 from segstudio.ui.session import Session
 
+_LAST_TILE_SECONDS = 30.0  # a cancelled prediction ends within a layer of the network
+
 
 class Modelling(QObject):
     """One training run and one prediction at a time, for an open project.
@@ -67,6 +69,8 @@ class Modelling(QObject):
             from segstudio.learn.runs import train_project
 
             session.flush()
+            project.set_setting("backbone", backbone)
+            project.set_setting("transfer", transfer)
             return train_project(project, settings, emit, cancel, background=True)
 
         self._training = self._jobs.start(
@@ -115,16 +119,20 @@ class Modelling(QObject):
         image, folder = self._session.image, self._session.project.model_in_use
         if image is None or folder is None:
             return
-        if self._one is not None:
-            self._one.cancel()  # harmless when it is over
+        previous = self._one
+        if previous is not None:
+            previous.cancel()  # harmless when it is over
         project, key, pixels = self._session.project, image.key, image.pixels
 
         def work(_emit: Emit, cancel: threading.Event) -> tuple[str, Proposal]:
+            from segstudio.learn.device import pick_device
             from segstudio.learn.prediction import predict
             from segstudio.learn.saving import load_model
 
+            if previous is not None:
+                previous.wait(_LAST_TILE_SECONDS)  # the two would share one network
             kept = self._loaded
-            loaded = kept[1] if kept is not None and kept[0] == folder.name else load_model(folder)
+            loaded = kept[1] if kept is not None and kept[0] == folder.name else load_model(folder, pick_device("auto"))
             self._loaded = (folder.name, loaded)
             proposal = predict(loaded, pixels, cancel=cancel)
             project.save_proposal(key, proposal)
@@ -150,8 +158,7 @@ class Modelling(QObject):
         def over() -> None:
             self._all = None
             self.progressed.emit("", None)
-            for record in project.images():
-                session.record_changed.emit(record)
+            session.images_changed.emit()
             self.running_changed.emit()
 
         self._all = self._jobs.start(
@@ -178,14 +185,22 @@ class Modelling(QObject):
             self.problem.emit(line)
         image = self._session.image
         if image is not None:
-            proposal = self._session.project.load_proposal(image.key)
-            if proposal is not None:
+            project = self._session.project
+            proposal, in_use = project.load_proposal(image.key), project.model_in_use
+            if proposal is not None and in_use is not None and proposal.model == in_use.name:
                 self._session.take_proposal(image.key, proposal)
 
     # Models
 
     def use_model(self, name: str) -> None:
         """Make another model the one in use, and show what it says."""
-        self._session.project.use_model(name)
-        self.models_changed.emit()
-        self.predict_open_image()
+        project = self._session.project
+
+        def work(_emit: Emit, _cancel: threading.Event) -> None:
+            project.use_model(name)
+
+        def done(_none: None) -> None:
+            self.models_changed.emit()
+            self.predict_open_image()
+
+        self._jobs.start("use model", work, done=done, failed=self.problem.emit)

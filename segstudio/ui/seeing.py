@@ -44,6 +44,15 @@ class Seeing(QObject):
         self.set_threshold(bench.review.threshold)
         status.set_saved("")
 
+    def close(self) -> None:
+        """Say nothing more, and leave nothing of this project in the status line."""
+        self._clock.stop()
+        self._status.set_saved("")
+        self._status.set_pixel("")
+        self._status.set_zoom(0)
+        self._status.set_device("")
+        self._status.set_job("", None, False)
+
     # Layers
 
     def toggle_annotation(self) -> None:

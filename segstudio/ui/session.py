@@ -76,7 +76,9 @@ class Session(QObject):
         self.image: OpenImage | None = None
         self._jobs = jobs
         self._wanted: str | None = None
+        self._request = 0  # of the last image asked for: answers to older ones are dropped
         self._classes = project.classes
+        self._saving_classes = False
         self._touched: set[str] = set()
         self._views: dict[str, View] = {}
         self._saver = Saver(project)
@@ -95,6 +97,11 @@ class Session(QObject):
         return None if self.image is None else self.image.key
 
     @property
+    def wanted(self) -> str | None:
+        """Key of the image that is in the hand or on its way there."""
+        return self._wanted
+
+    @property
     def classes(self) -> ClassTable:
         """The classes of the project, without asking the disk."""
         return self._classes
@@ -106,8 +113,10 @@ class Session(QObject):
         if key == self._wanted:
             return
         self._wanted = key
+        self._request += 1
         if key == self.key:
             return  # back before the other one was there: this document goes on, it may have newer strokes
+        request = self._request
         project, saver = self.project, self._saver
 
         def load(_emit: Emit, _cancel: threading.Event) -> OpenImage:
@@ -118,20 +127,21 @@ class Session(QObject):
             project.set_setting("image", key)
             return OpenImage(project.image(key), pixels, Pyramid(pixels), document)
 
+        def done(image: OpenImage) -> None:
+            if request == self._request:
+                self._take(image)
+
         def failed(message: str) -> None:
-            if self._wanted == key:
+            if request == self._request:
                 self._wanted = self.key
                 self.problem.emit(message)
                 self.unreadable.emit(key)
 
-        self._jobs.start(f"open {key}", load, done=self._take, failed=failed)
+        self._jobs.start(f"open {key}", load, done=done, failed=failed)
 
     def _take(self, image: OpenImage) -> None:
-        if image.key != self._wanted:
-            return  # the person has gone on to another one
         self.let_go()
         self.image = image
-        self._wanted = image.key
         image.document.classes = self.classes
         image.document.on_commit.append(self._committed)
         self.opened.emit()
@@ -200,17 +210,45 @@ class Session(QObject):
         self.refresh_record(key)
 
     def set_classes(self, classes: ClassTable) -> None:
-        """Another class table, saved at once."""
-        try:
-            self.project.set_classes(classes)
-        except SegStudioError as error:
-            self.problem.emit(str(error))
-            return
+        """Another class table: in force at once. A new class is on disk before it can be painted with."""
+        grown = len(classes) > len(self._classes)
+        if grown:
+            try:
+                self.project.set_classes(classes)
+            except SegStudioError as error:
+                self.problem.emit(str(error))
+                self.classes_changed.emit()  # who showed the new table already shows the old one again
+                return
+            self.saved.emit(time.time())
         self._classes = classes
         if self.image is not None:
             self.image.document.classes = classes
-        self.saved.emit(time.time())
         self.classes_changed.emit()
+        if not grown:
+            self._save_classes()
+
+    def _save_classes(self) -> None:
+        """Write the classes on a job; one at a time, so that the last table wins."""
+        if self._saving_classes:
+            return
+        self._saving_classes = True
+
+        def save(_emit: Emit, _cancel: threading.Event) -> ClassTable:
+            table = self._classes
+            self.project.set_classes(table)
+            return table
+
+        def done(written: ClassTable) -> None:
+            self._saving_classes = False
+            self.saved.emit(time.time())
+            if written is not self._classes:
+                self._save_classes()
+
+        def failed(message: str) -> None:
+            self._saving_classes = False
+            self.problem.emit(message)
+
+        self._jobs.start("classes", save, done=done, failed=failed)
 
     def close(self, *, discard: bool = False) -> None:
         """Put everything on disk and let the image go. The project stays open for jobs that are still ending.
@@ -223,6 +261,8 @@ class Session(QObject):
         """
         if self.image is not None and self.image.document.gesture is not None:
             self.image.document.gesture.finish()
+        if self._saving_classes:
+            self.project.set_classes(self._classes)
         self._saver.close(discard=discard)
         self.let_go()
         self._wanted = None

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QApplication, QToolTip
 
 Mode = Literal["dark", "light", "system"]
 
-GRID = 4  # every distance is a multiple of it
 FONT_PX = 13
 SMALL_PX = 11
 RADIUS = 6

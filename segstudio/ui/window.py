@@ -71,7 +71,7 @@ class Window(QMainWindow):
         self.status = StatusLine(tokens)
         self.setStatusBar(self.status)
         self.opener.working.connect(lambda what: self.status.set_job(what, None, False))
-        self.opener.failed.connect(self._complain)
+        self.opener.failed.connect(self.complain)
         self.start = StartScreen(tokens)
         self.start.new_requested.connect(self.ask_new_project)
         self.start.open_requested.connect(self._open_or_ask)
@@ -128,7 +128,7 @@ class Window(QMainWindow):
 
     def _give_up(self, error: SegStudioError) -> bool:
         """Ask whether to close although strokes could not be saved."""
-        self._complain(str(error))
+        self.complain(str(error))
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setText("Your last strokes could not be saved.")
@@ -153,7 +153,7 @@ class Window(QMainWindow):
             desk.session.images_changed.emit()
             self._tell_problems(report.problems, f"Added {len(report.added)} images")
 
-        desk.jobs.start("add images", work, done=done, failed=self._complain)
+        desk.jobs.start("add images", work, done=done, failed=self.complain)
 
     def export_masks(self, folder: Path) -> None:
         """Write the annotations of the open project as mask images."""
@@ -169,7 +169,7 @@ class Window(QMainWindow):
         def done(count: int) -> None:
             self.status.say(f"Wrote {count} masks to {folder}")
 
-        desk.jobs.start("export", work, done=done, failed=self._complain)
+        desk.jobs.start("export", work, done=done, failed=self.complain)
 
     def _enter(self, project: Project, problems: tuple[str, ...]) -> None:
         if not self.close_project():
@@ -196,15 +196,16 @@ class Window(QMainWindow):
         self.setWindowTitle(_TITLE)
         self._show_recent()
         self._stack.setCurrentWidget(self.start)
-        self.status.set_saved("")
-        self.status.set_pixel("")
         self._refresh()
 
     def _show_recent(self) -> None:
         self.start.set_recent([RecentProject(path, missing=not path.is_dir()) for path in self._preferences.recent])
 
     def _forget(self, folder: Path) -> None:
-        self._preferences.forget_recent(folder)
+        try:
+            self._preferences.forget_recent(folder)
+        except SegStudioError as error:
+            self.complain(str(error))
         self._show_recent()
 
     def _open_or_ask(self, folder: Path | None) -> None:
@@ -299,7 +300,8 @@ class Window(QMainWindow):
 
     # Telling
 
-    def _complain(self, line: str) -> None:
+    def complain(self, line: str) -> None:
+        """Say what went wrong."""
         self.status.say(line, "error")
 
     def _tell_problems(self, problems: Sequence[str], otherwise: str) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
-from segstudio.core.classes import VOID
+from segstudio.core.classes import VOID, ClassTable
+from segstudio.core.proposal import Proposal
 from segstudio.errors import ProjectError, SegStudioError
 from segstudio.storage.project import Project
 from segstudio.ui.dialogs.new_project import NewProject
@@ -152,6 +154,76 @@ def test_there_and_back_again_at_once_keeps_the_document(painter: "Driver") -> N
     assert painter.document.annotation[30, 30] != VOID
 
 
+def test_only_the_last_request_for_an_image_counts(painter: "Driver") -> None:
+    """There, back and there again starts two loads of one image; the second must not replace a painted document."""
+    session = painter.desk.session
+    opened: list[str | None] = []
+    session.opened.connect(lambda: opened.append(session.key))
+    for key in ("cell 1", "cell 0", "cell 1"):
+        session.open_image(key)
+    painter.until(lambda: not painter.desk.jobs.busy)
+    assert opened == ["cell 1"]
+
+
+def test_opening_a_project_opens_one_image_the_one_left(
+    start: Callable[[], "Driver"], cells: Path, tmp_path: Path
+) -> None:
+    driver = start()
+    driver.new_project(cells, tmp_path / "project", "background", "nucleus")
+    driver.key(Qt.Key.Key_D)
+    driver.until(lambda: driver.desk.session.key == "cell 1")
+    driver.close()
+    again = start()
+    opened: list[str | None] = []
+    again.window.project_opened.connect(
+        lambda: again.desk.session.opened.connect(lambda: opened.append(again.desk.session.key))
+    )
+    again.open(tmp_path / "project")
+    again.until(lambda: not again.desk.jobs.busy)
+    assert opened == ["cell 1"]
+
+
+def test_images_of_which_none_opens_leave_a_hint(driver: "Driver", cells: Path, tmp_path: Path) -> None:
+    with Project.create(tmp_path / "project", ClassTable.of(["background", "nucleus"])) as project:
+        project.add_images(sorted(cells.glob("*.png")))
+    for path in cells.glob("*.png"):
+        path.unlink()
+    driver.window.open_project(tmp_path / "project")
+    driver.until(lambda: "None of the images" in driver.window.bench.canvas.accessibleDescription())
+
+
+def test_a_new_class_is_on_disk_before_it_is_painted_with(painter: "Driver", tmp_path: Path) -> None:
+    painter.window.bench.classes.changed.emit(painter.desk.session.classes.add("mitosis"))
+    with Project.open(tmp_path / "project") as other:
+        assert other.classes.names[-1] == "mitosis"
+
+
+def test_hiding_and_locking_reach_the_disk_in_order(painter: "Driver", tmp_path: Path) -> None:
+    for _ in range(5):
+        classes = painter.desk.session.classes
+        painter.desk.session.set_classes(classes.change(1, visible=not classes[1].visible))
+    painter.until(lambda: not painter.desk.jobs.busy)
+    with Project.open(tmp_path / "project") as other:
+        assert other.classes == painter.desk.session.classes
+        assert not other.classes[1].visible
+
+
+def test_accepting_a_locked_class_says_that_it_is_locked(painter: "Driver") -> None:
+    painter.key(Qt.Key.Key_2, Qt.KeyboardModifier.ShiftModifier)
+    ones = np.ones((96, 112), np.uint8)
+    painter.desk.session.take_proposal("cell 0", Proposal(ones, ones * 255, "m0001"))
+    painter.point((30, 30))
+    painter.key(Qt.Key.Key_Return)
+    assert (painter.document.annotation == VOID).all()
+    assert "nucleus is locked" in status_text(painter)
+
+
+def test_steps_are_counted_from_the_image_on_its_way(painter: "Driver") -> None:
+    for _ in range(3):
+        painter.desk.handlers()["next_image"]()
+    painter.until(lambda: painter.desk.session.key == "cell 3")
+
+
 def test_a_stroke_may_begin_and_end_outside_the_image(painter: "Driver") -> None:
     painter.stroke((-20, 30), (130, 30))
     assert (painter.document.annotation[30] != VOID).all()
@@ -230,6 +302,30 @@ def test_the_theme_changes_everything_at_once(painter: "Driver") -> None:
     assert dark.lightness() < 80
 
 
+def test_the_next_project_can_be_trained_after_one_was_closed_while_training(
+    driver: "Driver", cells: Path, tmp_path: Path
+) -> None:
+    driver.new_project(cells, tmp_path / "first", "background", "nucleus")
+    driver.stroke((20, 30), (40, 30))
+    driver.key(Qt.Key.Key_1)
+    driver.stroke((60, 10), (100, 10))
+    button = next(b for b in driver.window.bench.model.findChildren(QPushButton) if b.text() == "Train")
+
+    def training() -> bool:
+        return driver.desk.modelling.training
+
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert training()
+    assert button.text() == "Stop"
+    driver.window.close_project()
+    assert button.text() == "Train"
+    assert "Saved" not in status_text(driver)
+    driver.new_project(cells, tmp_path / "second", "background", "nucleus")
+    assert not training()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert training()
+
+
 def test_closing_while_training_ends_the_run_and_keeps_the_work(
     start: Callable[[], "Driver"], cells: Path, tmp_path: Path
 ) -> None:
@@ -277,7 +373,7 @@ def test_an_unforeseen_error_in_a_job_is_reported_and_the_window_lives(
     painter: "Driver", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[str] = []
-    monkeypatch.setattr(painter.studio.guard, "_show", reports.append)
+    monkeypatch.setattr(painter.studio.guard, "_show", lambda text, _saved: reports.append(text))
     monkeypatch.setattr(Project, "load_document", lambda *_args: 1 / 0)
     painter.key(Qt.Key.Key_D)
     painter.until(lambda: len(reports) == 1)

@@ -16,7 +16,7 @@ def fail() -> None:
 
 def test_the_work_is_saved_before_the_report_is_shown(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
     order: list[str] = []
-    guard = CrashGuard(lambda: order.append("saved"), lambda text: order.append(text))
+    guard = CrashGuard(lambda: order.append("saved"), lambda text, saved: order.append(f"{saved} {text}"))
     with caplog.at_level(logging.ERROR):
         try:
             fail()
@@ -24,22 +24,25 @@ def test_the_work_is_saved_before_the_report_is_shown(qtbot: QtBot, caplog: pyte
             guard._on_exception(type(error), error, error.__traceback__)
     qtbot.waitUntil(lambda: len(order) == 2)
     assert order[0] == "saved"
+    assert order[1].startswith("True ")
     assert "nobody foresaw this" in order[1]
     assert "Python" in order[1]
     assert "in fail" in caplog.text
 
 
 def test_a_failing_save_does_not_hide_the_report(qtbot: QtBot) -> None:
-    shown: list[str] = []
-    guard = CrashGuard(fail, shown.append)
+    shown: list[tuple[str, bool]] = []
+    guard = CrashGuard(fail, lambda *told: shown.append(told))
     guard.report("the first error")
     qtbot.waitUntil(lambda: len(shown) == 1)
-    assert "the first error" in shown[0]
+    text, saved = shown[0]
+    assert "the first error" in text
+    assert not saved
 
 
 def test_errors_of_threads_are_caught_too(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    guard = CrashGuard(lambda: None, shown.append)
+    guard = CrashGuard(lambda: None, lambda text, _saved: shown.append(text))
     monkeypatch.setattr(threading, "excepthook", guard._on_thread_exception)
     thread = threading.Thread(target=fail, name="worker")
     thread.start()
@@ -51,7 +54,7 @@ def test_errors_of_threads_are_caught_too(qtbot: QtBot, monkeypatch: pytest.Monk
 def test_a_second_error_while_a_report_is_shown_is_only_logged(qtbot: QtBot) -> None:
     shown: list[str] = []
 
-    def show(text: str) -> None:
+    def show(text: str, _saved: bool) -> None:
         shown.append(text)
         if len(shown) == 1:
             guard.report("second")
@@ -65,7 +68,7 @@ def test_a_second_error_while_a_report_is_shown_is_only_logged(qtbot: QtBot) -> 
 
 
 def test_hooks_are_installed_and_given_back() -> None:
-    guard = CrashGuard(lambda: None, lambda _text: None)
+    guard = CrashGuard(lambda: None, lambda _text, _saved: None)
     before = sys.excepthook, threading.excepthook
     guard.install()
     try:

@@ -31,13 +31,13 @@ class Canvas(Viewport):
     Signals:
         hovered(object): image pixel (x, y) under the pointer, or None.
         size_changed(int): the brush was resized by hand.
-        kept_back(): a locked class kept pixels from the stroke that just ended.
+        kept_back(object): the locked classes (frozenset of int) that kept pixels from the stroke that just ended.
         peeked(bool): the key that hides the labels while it is held went down or up.
     """
 
     hovered = Signal(object)
     size_changed = Signal(int)
-    kept_back = Signal()
+    kept_back = Signal(object)
     peeked = Signal(bool)
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
@@ -152,8 +152,8 @@ class Canvas(Viewport):
         drag, self._drag = self._drag, _Drag.NONE
         if drag is _Drag.PAINT and self._tool is not None:
             self._tool.release(self._pointer(event))
-            if self._tool.kept_back:
-                self.kept_back.emit()
+            if self._document is not None and self._document.kept_back:
+                self.kept_back.emit(self._document.kept_back)
         self._show_pointer()
 
     def wheelEvent(self, event: QWheelEvent) -> None:

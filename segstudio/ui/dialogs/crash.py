@@ -11,6 +11,7 @@ from segstudio.ui.panels.parts import ElidedLabel, Picture, describe, push_butto
 from segstudio.ui.theme import SMALL_PX, Tokens
 
 TITLE = "Something went wrong that nobody foresaw"
+UNSAVED = "Your last strokes could not be saved yet; it is tried again. Keep the window open and look at the disk."
 SAVED = "Your work is saved. You can go on; if the program behaves oddly, close and open it again."
 
 
@@ -21,9 +22,12 @@ class CrashDialog(QDialog):
         report: what to send to those who can mend it.
         log: the log file.
         tokens: colours.
+        saved: whether the person's work is on disk.
     """
 
-    def __init__(self, report: str, log: Path, tokens: Tokens, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, report: str, log: Path, tokens: Tokens, *, saved: bool = True, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("SegStudio: unexpected error")
         self.resize(640, 440)
@@ -34,7 +38,7 @@ class CrashDialog(QDialog):
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(text_label(TITLE, "subtitle"))
-        words.addWidget(text_label(SAVED, "lead", wrap=True))
+        words.addWidget(text_label(SAVED if saved else UNSAVED, "lead", wrap=True))
         top = QHBoxLayout()
         top.setSpacing(16)
         top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)

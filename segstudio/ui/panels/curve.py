@@ -14,6 +14,7 @@ HEIGHT = 132
 SMOOTHING = 0.9  # weight of the past in the drawn loss
 TICK_PX = 10
 DRAW_MS = 40
+MOST_POINTS = 4000  # beyond it every second one goes: a night of training must not slow the window down
 TIP = "Loss of the training crops and mean IoU on the validation labels, over the steps\nDashed: the model in use"
 
 
@@ -26,9 +27,7 @@ class LearningCurve(QWidget):
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Learning curve")
-        self.setToolTip(
-            "Loss of the training crops and mean IoU on the validation labels, over the steps\nDashed: the model in use"
-        )
+        self.setToolTip(TIP)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT + 20)
         self._tokens = tokens
@@ -89,6 +88,9 @@ class LearningCurve(QWidget):
         # The mean of the past while there is little of it: otherwise the first loss would pull on the curve for long.
         past = min(SMOOTHING, len(self._smooth) / (len(self._smooth) + 1))
         self._smooth.append(past * self._smooth[-1] + (1 - past) * loss if self._smooth else loss)
+        if len(self._steps) > MOST_POINTS:
+            for points in (self._steps, self._losses, self._smooth):
+                del points[:-1:2]
         self._draw_soon()
 
     def add_score(self, step: int, miou: float, in_use: float = math.nan) -> None:

@@ -175,6 +175,12 @@ class ModelPanel(QFrame):
         """Forget what the last run told, as for another project."""
         self._forget()
 
+    def prepare(self) -> None:
+        """A run was asked for and is being loaded."""
+        self._forget()
+        self._hint.hide()
+        self._say("Preparing…")
+
     def show_event(self, event: Event) -> None:
         """Show what the run tells."""
         match event:

@@ -48,7 +48,11 @@ class ReviewPanel(QFrame):
         self._percent = text_label("", "")
         self._percent.setAccessibleName("Least confidence in percent")
         self._slider = Slider(0, 100)
-        describe(self._slider, "Least confidence", "Show and accept only what the model is at least this sure of")
+        describe(
+            self._slider,
+            "Least confidence",
+            "Accept all takes what the model is at least this sure of; the rest is drawn faintly",
+        )
         self._slider.valueChanged.connect(self._slide)
 
         threshold = QHBoxLayout()
