@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from segstudio.core.proposal import Proposal
 from segstudio.learn.events import Cancelled, Done, Event, Failed, Promoted
 from segstudio.learn.request import TrainSettings
+from segstudio.learn.warming import warm_up
 from segstudio.ui.jobs import Emit, Job, Jobs
 from segstudio.ui.session import Session
 
@@ -66,6 +67,7 @@ class Modelling(QObject):
         session, project = self._session, self._session.project
 
         def work(emit: Emit, cancel: threading.Event) -> object:
+            warm_up("pyqtgraph")  # the curve needs it in a moment, and the GUI thread should not wait for it
             from segstudio.learn.runs import train_project
 
             session.flush()
@@ -125,6 +127,7 @@ class Modelling(QObject):
         project, key, pixels = self._session.project, image.key, image.pixels
 
         def work(_emit: Emit, cancel: threading.Event) -> tuple[str, Proposal]:
+            warm_up()
             from segstudio.learn.device import pick_device
             from segstudio.learn.prediction import predict
             from segstudio.learn.saving import load_model
@@ -151,6 +154,7 @@ class Modelling(QObject):
         session, project = self._session, self._session.project
 
         def work(emit: Emit, cancel: threading.Event) -> list[str]:
+            warm_up()
             from segstudio.learn.runs import predict_project
 
             return list(predict_project(project, progress=emit, cancel=cancel))

@@ -1,0 +1,38 @@
+"""Importing torch in the background of a window."""
+
+import os
+import subprocess
+import sys
+import time
+
+
+def run(code: str) -> str:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_everything_is_there_afterwards_and_collections_go_on() -> None:
+    code = """
+import gc, sys
+from segstudio.learn.warming import warm_up
+assert "torch" not in sys.modules
+warm_up("colorsys")
+assert "torch" in sys.modules and "segstudio.learn.training" in sys.modules and "colorsys" in sys.modules
+assert gc.isenabled()
+assert gc.get_freeze_count() > 0
+import torch
+print(float(torch.ones(3).sum()))
+"""
+    assert run(code).strip() == "3.0"
+
+
+def test_the_second_time_costs_nothing() -> None:
+    import segstudio.learn.runs
+    from segstudio.learn.warming import warm_up
+
+    assert segstudio.learn.runs
+    began = time.perf_counter()
+    warm_up()
+    assert time.perf_counter() - began < 0.05
