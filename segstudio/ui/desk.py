@@ -330,6 +330,7 @@ class Desk(QObject):
             self._bench.review.set_summary("")
         else:
             self._bench.review.set_summary(f"Proposed by {document.proposal.model}")
+        self._seeing.tell_pixel(self._canvas.pointer_pixel())
         self.state_changed.emit()
 
     # Modelling

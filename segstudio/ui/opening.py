@@ -7,9 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from segstudio.core.classes import ClassTable
-from segstudio.errors import ImageError
+from segstudio.storage.creating import create_over
 from segstudio.storage.demo import default_demo_folder, open_demo
-from segstudio.storage.images import find_images
 from segstudio.storage.project import Project
 from segstudio.ui.dialogs.new_project import NewProject
 from segstudio.ui.jobs import Emit, Jobs
@@ -45,12 +44,7 @@ class Opener(QObject):
         """Make a project over a folder of images and open it."""
 
         def make() -> tuple[Project, tuple[str, ...]]:
-            images = find_images(values.images)
-            if not images:
-                remedy = "Choose a folder with PNG, JPEG or TIFF images"
-                raise ImageError("holds no images", remedy=remedy, path=values.images)
-            project = Project.create(values.folder, ClassTable.of(values.classes))
-            return project, project.add_images(images, root=values.images).problems
+            return create_over(values.folder, values.images, ClassTable.of(values.classes))
 
         self._bring(f"Making {values.folder.name}", make)
 
