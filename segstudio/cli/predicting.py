@@ -18,6 +18,8 @@ from segstudio.storage.atomic import write_bytes
 from segstudio.storage.cards import CARD, ModelCard
 from segstudio.storage.images import find_images
 from segstudio.storage.masks import encode_grey, write_mask
+from segstudio.storage.naming import PROJECT_FILE
+from segstudio.storage.outputs import MARK, check_targets, is_output
 from segstudio.storage.project import Project
 
 if TYPE_CHECKING:
@@ -52,25 +54,27 @@ def predict(
 ) -> int:
     """Predict every image of a folder.
 
-    For each one, STEM.png is written: an indexed mask with the colours of the classes. Subfolders are kept. An image
-    that cannot be read gets a line on stderr and the rest carries on; the exit code is 1 only when not one mask could
-    be written. Ctrl+C keeps the masks written so far and leaves with 130.
+    For each one, STEM.png is written: an indexed mask with the colours of the classes. Subfolders are kept. Earlier
+    masks are replaced; a folder in which anything else would be, or that a project keeps for itself, is refused. An
+    image that cannot be read gets a line on stderr and the rest carries on; the exit code is 1 only when not one mask
+    could be written. Ctrl+C keeps the masks written so far and leaves with 130.
     """
     with output(as_json=as_json) as speaker:
         folder = model_folder(model)
-        paths = _images_to_predict(images, out)
+        paths, inside = _images_to_predict(images, out)
+        job = _Job(paths, images, out, confidence=confidence)
+        check_targets(job.targets(), [*paths, *inside, *_images_of(model)])
         _check_writable(out)
         from segstudio.learn.device import pick_device
         from segstudio.learn.saving import load_model
 
         loaded = load_model(folder, pick_device(device))
-        job = _Job(loaded, images, out, confidence=confidence)
         with (
             speaker.progress("Predicting", len(paths)) as update,
             stoppable("Stopping; the masks written so far are kept.") as stop,
         ):
             try:
-                for number, (path, problem) in enumerate(job.run(paths, stop.event), 1):
+                for number, (path, problem) in enumerate(job.run(loaded, stop.event), 1):
                     if problem:
                         speaker.problem(problem)
                     update(number, path.name)
@@ -96,7 +100,7 @@ def model_folder(place: Path) -> Path:
         with Project.open(place) as project:
             folder = project.model_in_use
     except ProjectError as error:
-        if (place / "project.sqlite").exists():
+        if (place / PROJECT_FILE).exists():
             raise
         raise ModelError(
             "is neither a project nor a model", remedy=f"Give a project, or a folder with {CARD}", path=place
@@ -123,18 +127,21 @@ class _Job:
         problems: one line for each image that was left out.
     """
 
-    def __init__(self, model: "LoadedModel", images: Path, out: Path, *, confidence: bool) -> None:
+    def __init__(self, paths: Sequence[Path], images: Path, out: Path, *, confidence: bool) -> None:
         self.written = 0
         self.problems: list[str] = []
-        self._model = model
-        self._images = images
-        self._out = out
         self._confidence = confidence
-        self._classes = class_table(model.card)
-        self._taken: dict[Path, Path] = {}
+        self._masks = {path: (out / path.relative_to(images)).with_suffix(".png") for path in paths}
 
-    def run(self, paths: Sequence[Path], cancel: threading.Event) -> Iterator[tuple[Path, str]]:
-        """Predict `paths`; yields each with its problem, empty when its mask was written.
+    def targets(self) -> Iterator[Path]:
+        """Every file it is going to write."""
+        for mask in self._masks.values():
+            yield mask
+            if self._confidence:
+                yield _confidence_of(mask)
+
+    def run(self, model: "LoadedModel", cancel: threading.Event) -> Iterator[tuple[Path, str]]:
+        """Predict the images; yields each with its problem, empty when its mask was written.
 
         Raises:
             Cancelled: `cancel` was set.
@@ -142,43 +149,59 @@ class _Job:
         """
         from segstudio.learn.prediction import predict_files
 
-        targets = {path: self._target(path) for path in paths}
-        wanted = []
-        for path, target in targets.items():
-            first = self._taken.setdefault(target, path)
+        classes = class_table(model.card)
+        wanted: list[Path] = []
+        taken: dict[Path, Path] = {}
+        for path, mask in self._masks.items():
+            first = taken.setdefault(mask, path)
             if first == path:
                 wanted.append(path)
                 continue
             problem = str(ImageError(f"skipped, {first.name} has the same name", remedy="Rename one", path=path))
             self.problems.append(problem)
             yield path, problem
-        for item in predict_files(self._model, wanted, cancel=cancel):
+        for item in predict_files(model, wanted, cancel=cancel):
             if item.proposal is None:
                 self.problems.append(str(item.problem))
                 yield item.path, str(item.problem)
                 continue
-            self._write(targets[item.path], item.proposal)
+            self._write(self._masks[item.path], item.proposal, classes)
             self.written += 1
             yield item.path, ""
 
-    def _target(self, path: Path) -> Path:
-        return (self._out / path.relative_to(self._images)).with_suffix(".png")
-
-    def _write(self, target: Path, proposal: Proposal) -> None:
-        write_mask(target, proposal.classes, self._classes)
+    def _write(self, mask: Path, proposal: Proposal, classes: ClassTable) -> None:
+        write_mask(mask, proposal.classes, classes, text=MARK)
         if self._confidence:
-            write_bytes(target.with_name(target.stem + CONFIDENCE_SUFFIX), encode_grey(proposal.confidence))
+            write_bytes(_confidence_of(mask), encode_grey(proposal.confidence, text=MARK))
 
 
-def _images_to_predict(images: Path, out: Path) -> list[Path]:
-    """The images of a folder, without what an earlier prediction wrote into a folder below it."""
+def _confidence_of(mask: Path) -> Path:
+    return mask.with_name(mask.stem + CONFIDENCE_SUFFIX)
+
+
+def _images_to_predict(images: Path, out: Path) -> tuple[list[Path], list[Path]]:
+    """The images of a folder to predict, and those below `out`, which are left out because masks belong there.
+
+    What an earlier prediction wrote below `out` is in neither.
+    """
     if images.is_dir() and out.resolve() == images.resolve():
         raise UsageError(f"{out}: masks would overwrite images", remedy="Give another folder with --out")
-    inside = out.resolve()
-    paths = [path for path in find_images(images) if inside not in path.resolve().parents]
+    target = out.resolve()
+    paths: list[Path] = []
+    inside: list[Path] = []
+    for path in find_images(images):
+        (inside if target in path.resolve().parents else paths).append(path)
     if not paths:
         raise ImageError("holds no images", remedy="Choose a folder with PNG, JPEG, TIFF or BMP files", path=images)
-    return paths
+    return paths, [path for path in inside if not is_output(path)]
+
+
+def _images_of(place: Path) -> list[Path]:
+    """The images of a project; none of a model folder."""
+    if (place / CARD).is_file():
+        return []
+    with Project.open(place) as project:
+        return [record.path for record in project.images()]
 
 
 def _check_writable(out: Path) -> None:

@@ -9,10 +9,10 @@ import typer
 from segstudio.cli.options import AsJson, ProjectFolder, examples, one_of
 from segstudio.cli.output import number, output, table
 from segstudio.core.classes import ClassTable
-from segstudio.errors import ImageError, ProjectError, UsageError
+from segstudio.errors import ProjectError, UsageError
+from segstudio.storage.creating import create_over
 from segstudio.storage.dataset import import_dataset
 from segstudio.storage.export import export_masks
-from segstudio.storage.images import find_images, read_image
 from segstudio.storage.project import ImageRecord, ModelRecord, Project
 
 FORMATS = ("masks",)
@@ -56,7 +56,7 @@ def new(
             project, problems = import_dataset(folder, dataset)
         else:
             assert images is not None
-            project, problems = _over_images(folder, images, _class_table(classes))
+            project, problems = create_over(folder, images, _class_table(classes))
         with project:
             for line in problems:
                 out.problem(line)
@@ -129,32 +129,6 @@ def export(
             raise ProjectError("has no labelled image to export", remedy="Paint some first", path=project.folder)
         data = {"out": out, "format": format_, "images": count}
         speaker.result(data, f"{out}: {_count(count, 'mask')} and classes.json.")
-
-
-def _over_images(folder: Path, images: Path, classes: ClassTable) -> tuple[Project, tuple[str, ...]]:
-    """A project over every image of a folder. None is made when not one of them can be read."""
-    paths = find_images(images)
-    if not paths:
-        raise ProjectError("holds no images", remedy="Choose a folder with PNG, JPEG, TIFF or BMP files", path=images)
-    if not any(map(_readable, paths)):
-        raise ProjectError(
-            f"not one of its {len(paths)} images can be read", remedy="Copy them again from their source", path=images
-        )
-    project = Project.create(folder, classes)
-    try:
-        report = project.add_images(paths, root=images)
-    except BaseException:
-        project.close()
-        raise
-    return project, report.problems
-
-
-def _readable(path: Path) -> bool:
-    try:
-        read_image(path)
-    except ImageError:
-        return False
-    return True
 
 
 def _class_table(names: str | None) -> ClassTable:

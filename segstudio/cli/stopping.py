@@ -32,7 +32,7 @@ def stoppable(what: str) -> Iterator[Stop]:
     """Turn the first Ctrl+C or termination signal inside the block into `Stop.event`.
 
     Args:
-        what: is told when it happens, e.g. ``Stopping after this batch; the best model is kept.``
+        what: is told when it happens, e.g. ``Stopping after this batch; the best model so far is kept.``
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

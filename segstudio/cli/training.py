@@ -48,15 +48,15 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")] = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of weights, crops and augmentation.")] = 0,
-    crop: Annotated[int, typer.Option(min=32, max=2048, help="Side of the training crops, in pixels.")] = 256,
+    crop: Annotated[int, typer.Option(min=64, max=2048, help="Side of the training crops, in pixels.")] = 256,
     batch: Annotated[int, typer.Option(min=1, max=256, help="Crops in a step.")] = 4,
     as_json: AsJson = False,
 ) -> int:
     """Fine-tune a backbone on the labels of a project.
 
     A model that is measurably better on the validation labels becomes the one in use at once. Ctrl+C or a termination
-    signal ends training after the running batch, keeps the best model, prints the result and leaves with 130 or 143;
-    a second one ends at once.
+    signal ends training after the running batch, keeps the best model so far, prints the result and leaves with 130 or
+    143; what was learned since the last round is dropped. A second one ends at once.
     """
     if minutes is not None and minutes <= 0:
         raise UsageError("--minutes must be more than 0", remedy="Give for instance --minutes 3")
@@ -205,14 +205,17 @@ def run_training(project: Project, settings: TrainSettings, out: Output) -> tupl
         The report of a run that ended well, and the exit code: 0, or 128 plus the signal's number.
 
     Raises:
+        UsageError: when it cannot be trained like that, or not on this machine.
         TrainingError: when the run failed.
     """
     from segstudio.learn.runs import train_project
+    from segstudio.learn.training import check_settings
 
+    check_settings(settings)
     report = TrainingReport(settings, out)
     with (
         out.progress("Training", 1.0) as update,
-        stoppable("Stopping after this batch; the best model is kept. Once more to end at once.") as stop,
+        stoppable("Stopping after this batch; the best model so far is kept. Once more to end at once.") as stop,
     ):
         report.follow(update)
         ending = train_project(project, settings, report.emit, stop.event)

@@ -40,9 +40,6 @@ class Rect:
             return self
         return Rect(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
-    def grow(self, by: int) -> "Rect":
-        return Rect(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
-
     def shift(self, dx: int, dy: int) -> "Rect":
         return Rect(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
 

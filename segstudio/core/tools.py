@@ -7,7 +7,7 @@ from segstudio.core.classes import VOID
 from segstudio.core.document import Document, Gesture
 from segstudio.core.geometry import EMPTY, Rect
 from segstudio.core.history import Patch
-from segstudio.core.strokes import MAX_SIZE, MIN_SIZE, Point, footprint
+from segstudio.core.strokes import MAX_SIZE, MIN_SIZE, Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,6 @@ class Tool(Protocol):
     def cancel(self) -> None: ...
     @property
     def active(self) -> bool: ...
-    def outline(self, at: Point) -> list[Point]: ...
 
 
 @dataclass(slots=True)
@@ -119,10 +118,6 @@ class BrushTool:
         if self.active and self._gesture is not None:
             self._gesture.cancel()
         self._gesture = None
-
-    def outline(self, at: Point) -> list[Point]:
-        """Polygon around the pixels that a click at `at` would paint."""
-        return footprint(at, self._palette.size)
 
     def _drag(self, start: Point, end: Point) -> Rect:
         assert self._gesture is not None

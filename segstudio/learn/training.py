@@ -107,7 +107,7 @@ class _Run:
 
     def __init__(self, request: TrainRequest, emit: Emit, cancel: threading.Event, refresh: Refresh | None) -> None:
         settings = request.settings
-        _check(settings)
+        check_settings(settings)
         self._request, self._settings = request, settings
         self._emit, self._cancel, self._refresh = emit, cancel, refresh
         self._backbone = find_backbone(settings.backbone)
@@ -243,7 +243,11 @@ class _Run:
         if self._refresh is None or self._seconds - (self._refreshed - self._began) < _REFRESH_SECONDS:
             return
         self._refreshed = time.perf_counter()
-        fresh = self._refresh()
+        try:
+            fresh = self._refresh()
+        except SegStudioError as error:  # a busy disk must not end hours of training; the next look may succeed
+            _log.warning("%s Training goes on with the labels it has.", error)
+            return
         if _revisions(fresh) == _revisions(self._images):
             return
         if not any(image.split == "train" for image in fresh):
@@ -314,7 +318,14 @@ class _Run:
         )
 
 
-def _check(settings: TrainSettings) -> None:
+def check_settings(settings: TrainSettings) -> None:
+    """Refuse at once what no labels could make work; `fit` would fail with the same line.
+
+    Raises:
+        UsageError: an unknown name, crops or batches that do not fit the network, or a device that is not there.
+    """
+    find_backbone(settings.backbone)
+    pick_device(settings.device)
     if settings.transfer not in TRANSFERS:
         raise UsageError(f"there is no transfer '{settings.transfer}'", remedy=f"Choose one of {', '.join(TRANSFERS)}")
     smallest = find_decoder(settings.decoder).smallest_batch

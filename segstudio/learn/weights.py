@@ -9,11 +9,12 @@ from pathlib import Path
 import timm
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from segstudio.errors import WeightsError
 from segstudio.learn.backbones import Backbone, weights_file, weights_folder
+from segstudio.storage.atomic import replacing
 
 _UNREADABLE = (
     OSError,
@@ -64,6 +65,7 @@ def fetch_weights(backbone: Backbone, folder: Path | None = None) -> Path:
 
     Raises:
         WeightsError: when the hub cannot be reached.
+        ProjectError: when the file cannot be written.
     """
     present = weights_file(backbone, folder)
     if present is not None:
@@ -71,16 +73,15 @@ def fetch_weights(backbone: Backbone, folder: Path | None = None) -> Path:
     path = (folder or weights_folder()) / f"{backbone.name}.safetensors"
     try:
         state = timm.create_model(backbone.encoder, pretrained=True).state_dict()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial)
-        partial.replace(path)
     except Exception as error:  # the hub's client raises a different type for every way a network can fail
         raise WeightsError(
             f"the weights of {backbone.title} could not be downloaded",
             remedy="Connect to a network, or bring the file from another machine",
             path=path,
         ) from error
+    with replacing(path) as temporary:
+        # As bytes: safetensors' own writer tells a full disk by an error of another kind.
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
     return path
 
 

@@ -20,7 +20,7 @@ from segstudio.core.history import Entry
 from segstudio.core.labels import LabelledImage, Split
 from segstudio.core.splits import assign_split
 from segstudio.errors import ImageError, MaskError, ProjectError, SegStudioError
-from segstudio.storage.database import Database
+from segstudio.storage.database import CONTENTS, Database
 from segstudio.storage.images import identity
 from segstudio.storage.layers import LayerFiles, Layers
 from segstudio.storage.masks import values_without_class
@@ -89,10 +89,11 @@ class Annotations:
                 revision, gain = writer.append(entry, base=row.revision)
                 labelled = row.labelled_pixels + gain if known and gain is not None else None
                 self._note(db, replace(row, revision=revision), labelled)
-        except ProjectError as error:
+        except SegStudioError as error:
             if not revision:
                 raise
-            # The step itself is on disk; what the database lacks is made up for at the next step or opening.
+            # The step itself is on disk, so it must not be recorded again, whatever failed afterwards; what the
+            # database lacks is made up for at the next step or opening.
             _log.warning("%s", error)
         return revision
 
@@ -136,6 +137,24 @@ class Annotations:
             ).fetchall()
         found = (self._snapshot(_Row(*row)) for row in rows)
         return tuple(image for image in found if image is not None and split in (None, image.split))
+
+    def set_split(self, key: str, split: Split) -> None:
+        """Give an image a split from outside; copies of it that have none will get the same."""
+        with self._database.read() as db:
+            self._identify(_row(db, key, self._folder))
+        with self._database.write() as db:
+            row = _row(db, key, self._folder)
+            if row.split == split:
+                return
+            if row.split is not None:
+                raise ProjectError(
+                    f"is in the split '{row.split}' already",
+                    remedy="Splits never change",
+                    path=self._folder / row.path,
+                )
+            db.execute("UPDATE images SET split = ? WHERE key = ?", (split, key))
+            db.execute(CONTENTS)
+            db.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (self._identify(row), split))
 
     def catch_up(self) -> None:
         """Take in what the files have and the database lacks, for instance after a kill."""
@@ -182,15 +201,23 @@ class Annotations:
             labelled, row = found.labelled_pixels, replace(row, revision=max(row.revision, found.revision))
         split = row.split
         if split is None and labelled:
-            counts = dict(
-                db.execute("SELECT split, count(*) FROM images WHERE split NOTNULL GROUP BY split").fetchall()
-            )
-            train, validation = counts.get("train", 0), counts.get("validation", 0)
-            split = assign_split(self._identify(row), train=train, validation=validation)
+            split = self._assign(db, row)
         db.execute(
             "UPDATE images SET split = ?, labelled_pixels = ?, revision = ?, journal_bytes = ? WHERE key = ?",
             (split, labelled, row.revision, bytes_of(self._files(row).journal), row.key),
         )
+
+    def _assign(self, db: sqlite3.Connection, row: _Row) -> Split:
+        """The split of an image that has none: that of a copy of it, otherwise one of its own."""
+        content = self._identify(row)
+        db.execute(CONTENTS)
+        known: tuple[Split] | None = db.execute("SELECT split FROM contents WHERE identity = ?", (content,)).fetchone()
+        if known is not None:
+            return known[0]
+        counts = dict(db.execute("SELECT split, count(*) FROM images WHERE split NOTNULL GROUP BY split").fetchall())
+        split = assign_split(content, train=counts.get("train", 0), validation=counts.get("validation", 0))
+        db.execute("INSERT INTO contents VALUES (?, ?)", (content, split))
+        return split
 
     def _identify(self, row: _Row) -> str:
         """What the split of an image hangs on; asked for ahead of the turn to write, because it reads the file."""

@@ -38,6 +38,13 @@ CREATE TABLE images (
 CREATE INDEX images_in_order ON images (natural, key);
 """
 
+# Content to split. Not in the schema: projects that were made before it get it with their next split.
+CONTENTS = """
+CREATE TABLE IF NOT EXISTS contents (
+    identity TEXT PRIMARY KEY, split TEXT NOT NULL CHECK (split IN ('train', 'validation'))
+) WITHOUT ROWID
+"""
+
 
 class Database:
     """The database of one project; any thread may use it.

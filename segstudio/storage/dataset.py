@@ -1,7 +1,6 @@
 """Importing a dataset: a folder of images, a folder of masks, and a dataset.json that names classes and splits."""
 
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 from segstudio.core.classes import VOID, ClassTable, LabelClass
 from segstudio.core.labels import Split
 from segstudio.errors import MaskError, ProjectError, UsageError
+from segstudio.storage.creating import making
 from segstudio.storage.images import IMAGE_SUFFIXES, find_images
 from segstudio.storage.masks import read_mask
-from segstudio.storage.naming import PROJECT_FILE, key_of
+from segstudio.storage.naming import key_of
 from segstudio.storage.project import ImageRecord, Project
 
 DATASET = "dataset.json"
@@ -49,19 +49,10 @@ def import_dataset(project_folder: Path, dataset_folder: Path) -> tuple[Project,
         raise ProjectError(
             f"holds no image that can be read{first}", remedy="Put PNG, JPEG or TIFF files into it", path=images
         )
-    fresh = not Path(project_folder).exists()
-    project = Project.create(project_folder, described.classes)
-    try:
+    with making(project_folder, described.classes) as project:
         report = project.add_images(paths, root=images)
         problems += report.problems
         problems += _import_masks(project, report.added, dataset / "masks", described.splits)
-    except BaseException:
-        project.close()
-        if fresh:
-            shutil.rmtree(project.folder, ignore_errors=True)
-        else:
-            (project.folder / PROJECT_FILE).unlink(missing_ok=True)
-        raise
     return project, tuple(problems)
 
 

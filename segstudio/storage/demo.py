@@ -17,13 +17,12 @@ from segstudio.core.tools import BrushTool, Palette, Pointer
 from segstudio.errors import ProjectError
 from segstudio.storage import atomic
 from segstudio.storage.masks import read_mask, write_mask
+from segstudio.storage.naming import IMAGE_FOLDER, TRUTH_FOLDER
 from segstudio.storage.preferences import HOME_VARIABLE, user_folder
 from segstudio.storage.project import Project
 
 IMAGES = 24
 LABELLED = 8
-IMAGE_FOLDER = "images"
-TRUTH_FOLDER = "truth"
 PICTURE_FOLDER = "pictures"
 
 _SETTING = "demo"  # the setting of a project that says it is a demo

@@ -3,14 +3,12 @@
 import json
 from pathlib import Path
 
-from segstudio.errors import ProjectError, SegStudioError
+from segstudio.errors import SegStudioError
 from segstudio.storage.adding import absolute
 from segstudio.storage.atomic import write_text
 from segstudio.storage.masks import write_mask
-from segstudio.storage.naming import PROJECT_FOLDERS
+from segstudio.storage.outputs import CLASSES, MARK, check_targets
 from segstudio.storage.project import Project
-
-CLASSES = "classes.json"
 
 
 def export_masks(project: Project, out: Path) -> int:
@@ -20,25 +18,25 @@ def export_masks(project: Project, out: Path) -> int:
         How many masks were written.
 
     Raises:
-        ProjectError: when the folder cannot be written or is one the project keeps for itself.
+        ProjectError: when the folder cannot be written, or something that is no mask would be overwritten, see
+            `segstudio.storage.outputs.check_targets`.
         MaskError: when an annotation cannot be read; the others are written all the same.
     """
     out = absolute(out)
-    if any(out.is_relative_to(project.folder / name) for name in PROJECT_FOLDERS):
-        raise ProjectError("is kept by the project for itself", remedy="Choose another folder", path=out)
+    records = project.images()
+    targets = {record.key: out / f"{record.key}.png" for record in records if record.labelled_pixels}
+    check_targets([out / CLASSES, *targets.values()], [record.path for record in records])
     classes = project.classes
     listed = [{"index": item.index, "name": item.name, "color": item.color} for item in classes]
     write_text(out / CLASSES, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
     written, trouble = 0, None
-    for record in project.images():
-        if not record.labelled_pixels:
-            continue
+    for key, target in targets.items():
         try:
-            annotation = project.annotation(record.key)
+            annotation = project.annotation(key)
         except SegStudioError as error:
             trouble = trouble or error
             continue
-        write_mask(out / f"{record.key}.png", annotation, classes)
+        write_mask(target, annotation, classes, text=MARK)
         written += 1
     if trouble is not None:
         raise trouble

@@ -81,6 +81,19 @@ def values_without_class(mask: U8, classes: int) -> list[int]:
     return [int(value) for value in np.unique(mask) if classes <= value < VOID]
 
 
+def is_mask(path: Path) -> bool:
+    """Whether a file is an 8-bit indexed or grey PNG, as its header says."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(26)
+    except OSError:
+        return False
+    if len(start) < 26 or not start.startswith(_SIGNATURE):
+        return False
+    depth, kind = start[24], start[25]
+    return depth == 8 and kind in (_GREY, _INDEXED)
+
+
 def read_text(path: Path) -> dict[str, str]:
     """The texts stored in a PNG; empty when it has none.
 

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 
 PROJECT_FILE = "project.sqlite"
 PROJECT_FOLDERS = ("annotations", "rejected", "proposals", "journal", "models")
+IMAGE_FOLDER, TRUTH_FOLDER = "images", "truth"  # what a demo keeps besides
 
 _DIGITS = re.compile(r"(\d+)")
 

@@ -115,7 +115,12 @@ class Project:
             raise write_error(error, folder) from error
         Database.create(folder / PROJECT_FILE)
         project = Project(folder, Database(folder / PROJECT_FILE))
-        project.set_classes(classes)
+        try:
+            project.set_classes(classes)
+        except BaseException:
+            project.close()
+            (folder / PROJECT_FILE).unlink(missing_ok=True)  # without classes it is no project yet
+            raise
         return project
 
     @staticmethod
@@ -235,13 +240,7 @@ class Project:
 
     def set_split(self, key: str, split: Split) -> None:
         """Give an image the split that a dataset says; ProjectError when it has the other one already."""
-        with self._database.write() as db:
-            record = self._row(db, key)
-            if record.split not in (None, split):
-                raise ProjectError(
-                    f"is in the split '{record.split}' already", remedy="Splits never change", path=record.path
-                )
-            db.execute("UPDATE images SET split = ? WHERE key = ?", (split, key))
+        self._annotations.set_split(key, split)
 
     def set_reviewed(self, key: str, reviewed: bool) -> None:
         """Say whether a person is done with an image."""

@@ -19,6 +19,7 @@ Emit = Callable[[object], None]
 Work = Callable[[Emit, threading.Event], Any]
 
 _COALESCE_MS = 100
+_LAST_POKE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,9 @@ class Jobs(QObject):
                 self._end(job, outcome)
 
     def _end(self, job: Job, outcome: _Outcome) -> None:
+        # The thread may still be in its last poke. Were its owner let go now, that thread would be the one to destroy
+        # this object, or would poke a destroyed one.
+        job.wait(_LAST_POKE_SECONDS)
         self._jobs.remove(job)
         listener = job.listener
         if not self._closed:

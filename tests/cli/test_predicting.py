@@ -82,7 +82,7 @@ def test_when_no_image_can_be_read_it_fails(call: Call, trained: Path, tmp_path:
 
 def test_masks_inside_the_folder_of_images_are_not_taken_for_images(call: Call, trained: Path, images: Path) -> None:
     for _ in range(2):
-        answer = call("predict", trained, "--images", images, "--out", images / "masks", "--json")
+        answer = call("predict", trained, "--images", images, "--out", images / "masks", "--confidence", "--json")
         assert answer.json["images"] == 3
 
 
@@ -90,6 +90,48 @@ def test_images_are_never_overwritten(call: Call, trained: Path, images: Path) -
     before = (images / "a.png").read_bytes()
     call("predict", trained, "--images", images, "--out", images).refuses("overwrite", "--out", code=2)
     assert (images / "a.png").read_bytes() == before
+
+
+def test_a_mask_never_lands_on_an_image_below(call: Call, trained: Path, images: Path) -> None:
+    write_png(images / "deep" / "a.png", np.zeros((9, 9), np.uint8))
+    before = (images / "deep" / "a.png").read_bytes()
+    call("predict", trained, "--images", images, "--out", images / "deep").refuses(
+        "deep/a.png", "is an image", "another folder"
+    )
+    assert (images / "deep" / "a.png").read_bytes() == before
+
+
+def test_the_images_of_the_project_are_never_overwritten(
+    call: Call, trained: Path, images: Path, tmp_path: Path
+) -> None:
+    mine = write_png(tmp_path / "mine" / "a.png", np.zeros((9, 9), np.uint8))
+    with Project.open(trained) as project:
+        project.add_images([mine])
+    before = mine.read_bytes()
+    call("predict", trained, "--images", images, "--out", mine.parent).refuses("mine/a.png", "is an image")
+    assert mine.read_bytes() == before
+
+
+def test_a_model_never_replaces_annotations(call: Call, trained: Path, drawn: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in (trained / "annotations").iterdir()}
+    assert before
+    originals = Path(shutil.copytree(trained / "images", tmp_path / "originals"))
+    for model in (trained, model_of(trained)):
+        for out in (trained / "annotations", trained / "truth", drawn / "annotations", drawn / "proposals" / "deep"):
+            call("predict", model, "--images", originals, "--out", out).refuses("for itself", "another folder")
+    assert {path: path.read_bytes() for path in (trained / "annotations").iterdir()} == before
+    assert not (drawn / "proposals").exists()
+
+
+def test_what_is_no_mask_is_not_replaced(call: Call, trained: Path, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "masks"
+    out.mkdir()
+    PIL.Image.new("RGB", (4, 4)).save(out / "b.png")
+    call("predict", trained, "--images", images, "--out", out).refuses("b.png", "no mask")
+    assert [path.name for path in out.iterdir()] == ["b.png"]
+    (out / "b.png").rename(out / "b.confidence.png")
+    call("predict", trained, "--images", images, "--out", out, "--confidence").refuses("b.confidence.png", "no mask")
+    assert call("predict", trained, "--images", images, "--out", out).code == 0
 
 
 def test_places_that_do_not_work_are_one_line(call: Call, trained: Path, images: Path, tmp_path: Path) -> None:

@@ -165,6 +165,16 @@ def test_export_writes_every_annotation(call: Call, drawn: Path, tmp_path: Path)
     assert len(list((tmp_path / "out").glob("*.png"))) == 3
 
 
+def test_an_export_never_replaces_images(call: Call, images: Path, tmp_path: Path) -> None:
+    assert call("new", tmp_path / "cells", "--images", images, "--classes", NAMES).code == 0
+    with Project.open(tmp_path / "cells") as project:
+        project.set_annotation("deep/c", np.zeros((40, 60), np.uint8))
+    before = (images / "deep" / "c.png").read_bytes()
+    call("export", tmp_path / "cells", "--out", images).refuses("deep/c.png", "Choose another folder")
+    assert (images / "deep" / "c.png").read_bytes() == before
+    assert not (images / "classes.json").exists()
+
+
 def test_nothing_to_export_is_refused(call: Call, images: Path, tmp_path: Path) -> None:
     assert call("new", tmp_path / "cells", "--images", images, "--classes", NAMES).code == 0
     call("export", tmp_path / "cells", "--out", tmp_path / "out").refuses("cells", "no labelled image")

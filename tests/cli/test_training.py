@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,35 @@ def test_weights_that_would_have_to_be_downloaded_are_not(
     call("train", drawn, *SHORT, "--backbone", "resnet18").refuses("resnet18")
 
 
-def test_an_unknown_device_is_refused(call: Call, drawn: Path) -> None:
-    answer = call("train", drawn, "--steps", "1", "--device", "abacus")
-    assert answer.code in (1, 2)
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--device", "abacus"), "abacus"),
+        (("--device", "cuda:99"), "cuda:99"),
+        (("--crop", "40"), "--crop"),
+        (("--crop", "100"), "100 pixels"),
+        (("--batch", "0"), "--batch"),
+    ],
+)
+def test_what_can_never_be_trained_is_wrong_usage(call: Call, drawn: Path, options: tuple[str, ...], says: str) -> None:
+    call("train", drawn, "--steps", "1", *options, "--json").refuses(says, code=2)
+
+
+def test_a_batch_too_small_for_the_network_is_wrong_usage(
+    call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segstudio.learn import networks
+
+    demanding = replace(networks.find_decoder("fpn"), smallest_batch=2)
+    monkeypatch.setattr("segstudio.learn.training.find_decoder", lambda _: demanding)
+    call("train", drawn, "--steps", "1", "--batch", "1").refuses("batches of 1", code=2)
+
+
+def test_the_demo_refuses_a_device_that_is_not_there(call: Call, drawn: Path) -> None:
+    answer = call("demo", drawn, "--headless", "--device", "abacus", "--json")
+    assert answer.code == 2
     assert answer.out == ""
-    assert len(answer.err.splitlines()) == 1
-    assert "abacus" in answer.err
+    assert answer.err.endswith("there is no device 'abacus'. Choose auto or cpu.\n")
 
 
 def test_a_failure_nobody_foresaw_leaves_a_report(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from torch import nn
 from segstudio.core.labels import LabelledImage
 from segstudio.core.metrics import Scores
 from segstudio.learn.data import ImageCache
-from segstudio.learn.gate import Gate, decide
+from segstudio.learn.gate import SECOND_IMAGE, UNREADABLE, Gate, _some, decide
 from segstudio.learn.networks import SegmentationNetwork
 from segstudio.learn.saving import LoadedModel
 from segstudio.learn.scoring import score
-from segstudio.storage.cards import ModelCard
+from segstudio.storage.cards import ModelCard, write_card
+
+Make = Callable[..., LabelledImage]
 
 CPU = torch.device("cpu")
 NAN = math.nan
@@ -57,7 +60,6 @@ def constant_model(answer: int, classes: int, *, value: float = 5.0) -> LoadedMo
         (NAN, None, True, False),
         (NAN, 0.4, True, False),
         (NAN, NAN, True, False),
-        (None, None, True, True),
         (None, None, False, False),
         (0.5, 0.4, False, False),
     ],
@@ -69,7 +71,6 @@ def test_the_verdict(candidate: float | None, in_use: float | None, finite: bool
     assert verdict.promote is promote
     assert verdict.line.startswith("Promoted" if promote else "Not promoted")
     assert verdict.line.endswith(".")
-    assert ("not verified" in verdict.line) == (candidate is None and finite)
 
 
 def test_a_nan_once_does_not_block_later_candidates() -> None:
@@ -120,6 +121,120 @@ def test_an_interim_round_scores_a_part_and_always_the_same(make_image: Callable
     ]
     assert [result.images for result in scored if result] == [2, 2, 1, 4]
     assert scored[0] == scored[1]
+
+
+def model_folder(folder: Path, *, miou: float | None, steps: int = 0) -> Path:
+    """A model that has a card, and weights that say class 0 everywhere once `loading` is patched."""
+    folder.mkdir()
+    write_card(folder, replace(constant_model(0, 2).card, miou=miou, steps=steps))
+    return folder
+
+
+@pytest.fixture
+def loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Model folders load as a model that says class 0 everywhere."""
+    monkeypatch.setattr("segstudio.learn.gate.load_model", lambda *_: constant_model(0, 2))
+
+
+def gate_before(in_use: Path | None) -> Gate:
+    return Gate(in_use, classes=2, device=CPU, cache=ImageCache(), cancel=threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("miou", "steps", "pixels", "promote"),
+    [
+        (0.1, 0, None, False),  # verified
+        (0.1, 0, 1, False),
+        (None, 10, None, True),
+        (None, 10, 1, False),  # it took more steps than the candidate so far
+        (None, 0, 1, True),
+    ],
+)
+def test_without_validation_labels_a_verified_model_stays(
+    tmp_path: Path, make_image: Make, miou: float | None, steps: int, pixels: int | None, promote: bool
+) -> None:
+    gate = gate_before(model_folder(tmp_path / "m", miou=miou, steps=steps))
+    verdict = gate.judge(constant_model(1, 2), [make_image(1)], finite=True, pixels=pixels)
+    assert verdict.promote is promote
+    assert verdict.line.startswith("Promoted, but not verified" if promote else "Not promoted")
+    assert SECOND_IMAGE in verdict.line
+
+
+@pytest.mark.parametrize("miou", [0.1, None])
+@pytest.mark.parametrize("pixels", [1, None])
+def test_unreadable_validation_images_promote_nothing(
+    tmp_path: Path, make_image: Make, miou: float | None, pixels: int | None
+) -> None:
+    images = [make_image(1), make_image(2, "validation")]
+    images[1].path.unlink()
+    gate = gate_before(model_folder(tmp_path / "m", miou=miou))
+    verdict = gate.judge(constant_model(1, 2), images, finite=True, pixels=pixels)
+    assert not verdict.promote
+    assert UNREADABLE in verdict.line
+
+
+def test_unreadable_validation_images_do_not_leave_a_person_without_a_model(tmp_path: Path, make_image: Make) -> None:
+    images = [make_image(1), make_image(2, "validation")]
+    whole = images[1].path.read_bytes()
+    images[1].path.unlink()
+    gate = gate_before(None)
+    for _ in range(2):  # later candidates of the run know more than the first
+        verdict = gate.judge(constant_model(1, 2), images, finite=True)
+        assert verdict.promote
+        assert UNREADABLE in verdict.line
+        gate.accept(tmp_path / "not looked into")
+    images[1].path.write_bytes(whole)
+    assert gate.judge(constant_model(0, 2), images, finite=True).promote  # what is there cannot be loaded
+
+
+@pytest.mark.usefixtures("loading")
+def test_some_unreadable_validation_images_are_told(tmp_path: Path, make_image: Make) -> None:
+    images = [make_image(number, "validation") for number in (1, 2, 3)]
+    images[1].path.unlink()
+    gate = gate_before(model_folder(tmp_path / "m", miou=0.1))
+    verdict = gate.judge(constant_model(1, 2), images, finite=True)
+    assert verdict.line.endswith("of the model in use. 1 of 3 images could not be read.")
+
+
+@pytest.mark.usefixtures("loading")
+def test_an_image_that_comes_back_scores_the_model_in_use_anew(tmp_path: Path, make_image: Make) -> None:
+    images = [make_image(number, "validation") for number in (1, 2)]
+    whole = images[1].path.read_bytes()
+    images[1].path.unlink()
+    gate = gate_before(model_folder(tmp_path / "m", miou=0.1))
+    for count in (1, 2):
+        verdict = gate.judge(constant_model(1, 2), images, finite=True)
+        assert verdict.candidate is not None
+        assert verdict.in_use is not None
+        assert verdict.candidate.images == verdict.in_use.images == count
+        images[1].path.write_bytes(whole)
+
+
+@pytest.mark.usefixtures("loading")
+def test_what_is_better_on_a_part_must_be_better_on_all(tmp_path: Path, make_image: Make) -> None:
+    """The part holds class 1 alone, which the candidate always says; all together class 0 prevails."""
+    annotations = [np.full((64, 64), value, np.uint8) for value in (1, 0, 0)]
+    order = _some([make_image(number, "validation") for number in range(3)], 64 * 64 * 3)
+    numbers = [int(image.key.removeprefix("image")) for image in order]
+    images = [
+        make_image(number, "validation", annotation=annotation)
+        for number, annotation in zip(numbers, annotations, strict=True)
+    ]
+    gate = gate_before(model_folder(tmp_path / "m", miou=0.1))
+    verdict = gate.judge(constant_model(1, 2), images, finite=True, pixels=1)
+    assert not verdict.promote
+    assert verdict.candidate is not None
+    assert verdict.candidate.images == 3
+    part = gate.judge(constant_model(1, 2), images[:1], finite=True, pixels=1)
+    assert part.promote
+
+
+def test_validation_labels_of_new_classes_only_are_none(tmp_path: Path, make_image: Make) -> None:
+    image = make_image(1, "validation", annotation=np.full((64, 64), 7, np.uint8))
+    gate = gate_before(model_folder(tmp_path / "m", miou=0.1))
+    verdict = gate.judge(constant_model(1, 2), [image], finite=True)
+    assert not verdict.promote
+    assert "cannot be compared" in verdict.line
 
 
 def test_a_promoted_candidate_is_the_one_to_beat(tmp_path: Path, make_image: Callable[..., LabelledImage]) -> None:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from segstudio.core.classes import VOID
 from segstudio.core.labels import LabelledImage, fingerprint
+from segstudio.errors import ProjectError
 from segstudio.learn import backbones, events, training
 from segstudio.learn.averaging import WeightAverage
 from segstudio.learn.networks import DECODERS, SegmentationNetwork
@@ -303,6 +304,35 @@ def test_labels_that_change_between_rounds_join(make_request: Ask, images: Image
     card = load_model(done.model).card
     assert card.splits == {"train": 4, "validation": 1}
     assert card.labels == fingerprint(fresh)
+
+
+@pytest.mark.usefixtures("many_rounds")
+def test_labels_that_cannot_be_looked_at_do_not_end_the_run(
+    make_request: Ask, images: Images, make_image: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[Images] = []
+
+    def refresh() -> Images:
+        answers.append(images if answers else ())
+        if len(answers) == 1:
+            raise ProjectError("is busy in another program", remedy="Try again")
+        return (*images, make_image(9))
+
+    done = only(run(make_request(steps=4), refresh=refresh), events.Done)
+    assert len(answers) > 1
+    assert "is busy in another program" in caplog.text
+    assert done.model is not None
+    assert load_model(done.model).card.splits == {"train": 4, "validation": 1}
+
+
+@pytest.mark.parametrize("in_use_verified", [True, False])
+def test_a_model_in_use_gives_way_to_an_unverified_one_only_if_it_is_so_too(
+    make_request: Ask, images: Images, in_use_verified: bool
+) -> None:
+    in_use = only(run(make_request(labelled=images if in_use_verified else images[:3])), events.Done).model
+    seen = run(make_request(labelled=images[:3], in_use=in_use))
+    assert (only(seen, events.Done).model is None) == in_use_verified
+    assert only(seen, events.RoundDone).verdict.startswith("Not promoted" if in_use_verified else "Promoted")
 
 
 @pytest.mark.usefixtures("many_rounds")

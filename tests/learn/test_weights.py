@@ -1,5 +1,6 @@
 """The bundled weights are the real ones, and a damaged file is told in one line."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from segstudio.errors import UsageError, WeightsError
+from segstudio.errors import ProjectError, UsageError, WeightsError
 from segstudio.learn import backbones
 from segstudio.learn.backbones import BACKBONES, find_backbone, weights_state
 from segstudio.learn.networks import build_network
@@ -131,6 +132,21 @@ def test_downloaded_weights_are_found_afterwards(tmp_path: Path, monkeypatch: py
     load_encoder_weights(loaded, resnet, folder=tmp_path)
     assert path.parent == tmp_path
     assert torch.equal(loaded.state_dict()["conv1.weight"], hub.state_dict()["conv1.weight"])
+
+
+def test_a_download_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = timm.create_model("resnet18")
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: hub)
+
+    def full(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[:100])
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ProjectError, match=r"resnet18\.safetensors: cannot be written, the disk is full"):
+        fetch_weights(find_backbone("resnet18"), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda item: item.name)

@@ -89,3 +89,15 @@ def project(tmp_path: Path, images: Path) -> Iterator[Project]:
     with Project.create(tmp_path / "project", CLASSES) as made:
         made.add_images(sorted(images.iterdir()), root=images)
         yield made
+
+
+@pytest.fixture
+def painted(project: Project) -> Document:
+    """A document of ``cell0`` with three strokes, the first two of them in the mask file."""
+    document = project.load_document("cell0")
+    follow(document, lambda entry: project.record("cell0", entry))
+    paint(document, 1, (5, 5), (50, 30))
+    paint(document, 2, (30, 5))
+    project.checkpoint("cell0")
+    paint(document, 0, (10, 30))
+    return document

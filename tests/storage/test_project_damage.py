@@ -3,10 +3,8 @@
 import errno
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,41 +16,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
-from segstudio.core.history import Entry
 from segstudio.errors import MaskError, ProjectError
 from segstudio.storage import journal as journal_module
-from segstudio.storage.database import Database
 from segstudio.storage.journal import Journal
 from segstudio.storage.masks import read_mask, write_mask
 from segstudio.storage.project import Project
-
-Paint = Callable[..., None]
-Follow = Callable[[Document, Callable[[Entry], object]], None]
-
-
-@pytest.fixture
-def painted(project: Project, paint: Paint, follow: Follow) -> Document:
-    """A document of ``cell0`` with three strokes, the first two of them in the mask file."""
-    document = project.load_document("cell0")
-    follow(document, lambda entry: project.record("cell0", entry))
-    paint(document, 1, (5, 5), (50, 30))
-    paint(document, 2, (30, 5))
-    project.checkpoint("cell0")
-    paint(document, 0, (10, 30))
-    return document
-
-
-def mask_of(project: Project, key: str = "cell0") -> Path:
-    return project.folder / "annotations" / f"{key}.png"
-
-
-def journal_of(project: Project, key: str = "cell0") -> Path:
-    return project.folder / "journal" / f"{key}.journal"
-
-
-def reopened(project: Project) -> Project:
-    project.close()
-    return Project.open(project.folder)
+from tests.storage.helping import journal_of, mask_of, painted_entry, reopened
 
 
 def fail(number: int = errno.ENOSPC) -> Callable[..., Any]:
@@ -192,15 +161,6 @@ def test_a_mask_edited_by_another_program_wins(project: Project, text_survives: 
         assert again.annotation("cell0")[20, 20] == 2
 
 
-def painted_entry(document: Document) -> Entry:
-    entries: list[Entry] = []
-    document.on_commit.append(entries.append)
-    gesture = document.begin("Brush")
-    gesture.line((20, 20), (20, 20), 3, 2)
-    gesture.finish()
-    return entries[0]
-
-
 def test_a_mask_put_there_by_hand_is_taken_up(project: Project, classes: ClassTable) -> None:
     mask = np.zeros((40, 60), np.uint8)
     write_mask(mask_of(project, "cell3"), mask, classes)
@@ -238,20 +198,6 @@ def test_a_lost_journal_keeps_the_mask(project: Project, painted: Document) -> N
         revision = again.image("cell0").revision
         assert again.record("cell0", painted_entry(loaded)) == revision + 1
         np.testing.assert_array_equal(again.annotation("cell0"), loaded.annotation)
-
-
-def test_a_lost_database_is_made_up_for(project: Project, painted: Document, classes: ClassTable) -> None:
-    paths = [record.path for record in project.images()]
-    project.close()
-    for path in project.folder.glob("project.sqlite*"):
-        path.unlink()
-    with Project.create(project.folder, classes) as again:
-        again.add_images(paths)
-        loaded = again.load_document("cell0")
-        np.testing.assert_array_equal(loaded.annotation, painted.annotation)
-        assert len(loaded.history.done) == 3
-        assert again.image("cell0").labelled_pixels == np.count_nonzero(painted.annotation != VOID)
-        assert again.image("cell0").split == "train"
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace", "pathlib.Path.write_bytes"])
@@ -328,127 +274,3 @@ def test_a_failing_stroke_changes_nothing_and_can_be_repeated(
     project.record("cell0", entry)
     np.testing.assert_array_equal(project.annotation("cell0"), document.annotation)
     assert not np.array_equal(document.annotation, painted.annotation)
-
-
-def test_a_stroke_the_database_missed_is_counted_later(
-    project: Project, painted: Document, monkeypatch: pytest.MonkeyPatch, paint: Paint
-) -> None:
-    from segstudio.storage.annotations import Annotations
-
-    def refuse(*_args: object) -> None:
-        raise ProjectError("is full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Annotations, "_note", refuse)
-        paint(painted, 1, (55, 35))
-    assert project.image("cell0").revision == 3
-    np.testing.assert_array_equal(project.annotation("cell0"), painted.annotation)
-    paint(painted, 2, (40, 35))
-    record = project.image("cell0")
-    assert record.revision == 5
-    assert record.labelled_pixels == np.count_nonzero(painted.annotation != VOID)
-
-
-def test_a_busy_database_is_one_line(project: Project, painted: Document) -> None:
-    painted.on_commit.clear()
-    entry = painted_entry(painted)
-    project.close()
-    impatient = Project(project.folder, Database(project.folder / "project.sqlite", patience=0.1))
-    other = sqlite3.connect(project.folder / "project.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    before = journal_of(project).read_bytes()
-    assert len(impatient.images()) == 4  # reading goes on
-    for change in (
-        lambda: impatient.set_setting("a", "b"),
-        lambda: impatient.record("cell0", entry),
-        lambda: impatient.set_reviewed("cell0", True),
-    ):
-        with pytest.raises(ProjectError, match="is busy in another program"):
-            change()
-    assert journal_of(project).read_bytes() == before
-    other.execute("ROLLBACK")
-    other.close()
-    impatient.set_setting("a", "b")
-    impatient.close()
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("SQLITE_FULL", "disk is full"),
-        ("SQLITE_READONLY_DBMOVED", "cannot be opened for writing"),
-        ("SQLITE_IOERR_WRITE", "cannot be written"),
-        ("SQLITE_CORRUPT", "is damaged"),
-    ],
-)
-def test_what_sqlite_says_becomes_one_line(project: Project, name: str, says: str) -> None:
-    error = sqlite3.OperationalError("low-level words")
-    error.sqlite_errorname = name
-    with pytest.raises(ProjectError, match=says) as caught, project._database.write():
-        raise error
-    assert str(project.folder / "project.sqlite") in str(caught.value)
-    assert caught.value.remedy
-    project.set_setting("still", "works")
-
-
-def test_a_database_damaged_inside_is_one_line(project: Project) -> None:
-    project.close()
-    path = project.folder / "project.sqlite"
-    data = bytearray(path.read_bytes())
-    data[4096:] = b"\xaa" * (len(data) - 4096)
-    path.write_bytes(bytes(data))
-    with pytest.raises(ProjectError, match="is damaged"), Project.open(project.folder) as opened:
-        opened.images()
-
-
-def test_a_vanished_database_does_not_come_back_empty(project: Project) -> None:
-    project.close()
-    path = project.folder / "project.sqlite"
-    path.unlink()
-    with pytest.raises(ProjectError, match="cannot be opened"):
-        Database(path)
-    assert not path.exists()
-
-
-def test_threads_and_programs_at_once(project: Project, paint: Paint, follow: Follow) -> None:
-    """One thread records and checkpoints while others read through this and another connection to the project."""
-    done, errors = threading.Event(), list[BaseException]()
-    other = Project.open(project.folder)
-
-    def read(which: Project) -> None:
-        try:
-            while not done.is_set():
-                for image in which.labelled():
-                    assert (image.annotation() != VOID).any()
-                which.images()
-                which.checkpoint("cell0")
-                which.load_proposal("cell1")
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=read, args=(which,)) for which in (project, other, other)]
-    for thread in threads:
-        thread.start()
-    documents = {}
-    for key in ("cell0", "cell1"):
-        documents[key] = project.load_document(key)
-        follow(documents[key], lambda entry, key=key: project.record(key, entry))  # type: ignore[misc]
-    for number in range(40):
-        document = documents[f"cell{number % 2}"]
-        paint(document, number % 3, (number, number % 40), (59 - number, 20))
-        if number % 5 == 4:
-            document.undo()
-        if number % 7 == 6:
-            project.checkpoint(f"cell{number % 2}")
-    done.set()
-    for thread in threads:
-        thread.join()
-    other.close()
-    assert not errors, errors
-    for key, document in documents.items():
-        loaded = project.load_document(key)
-        np.testing.assert_array_equal(loaded.annotation, document.annotation)
-        assert [patch.to_bytes() for patch in loaded.history.done] == [
-            patch.to_bytes() for patch in document.history.done
-        ]
-        assert project.image(key).labelled_pixels == np.count_nonzero(document.annotation != VOID)
