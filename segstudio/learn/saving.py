@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from segstudio.core.classes import ClassTable
-from segstudio.errors import ModelError, UsageError
+from segstudio.errors import ModelError, ProjectError, UsageError
 from segstudio.learn.backbones import find_backbone
 from segstudio.learn.networks import SegmentationNetwork, build_network, on_device
 from segstudio.learn.request import TRANSFERS
@@ -51,7 +51,11 @@ def save_model(network: SegmentationNetwork, card: ModelCard, folder: Path) -> N
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with replacing_folder(folder) as temporary:
-        save_file(tensors, temporary / WEIGHTS)
+        try:
+            save_file(tensors, temporary / WEIGHTS)
+        except SafetensorError as error:  # its word for what the disk refuses
+            remedy = "Check the free space, then train again"
+            raise ProjectError("the weights cannot be written", remedy=remedy, path=folder) from error
         write_card(temporary, card)
 
 

@@ -33,7 +33,7 @@ class Answer:
         assert isinstance(found, dict)
         return found
 
-    def refuses(self, *parts: str, code: int = 1) -> None:
+    def assert_refused(self, *parts: str, code: int = 1) -> None:
         """Nothing on stdout, one line on stderr with all these parts, and the exit code."""
         assert self.code == code, self
         assert self.out == ""

@@ -64,14 +64,14 @@ def test_with_a_display_it_opens_the_window(tmp_path: Path, monkeypatch: pytest.
 def test_a_folder_with_something_else_is_refused(call: Call, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
-    call("demo", tmp_path / "mine", "--headless").refuses("mine", "not empty")
+    call("demo", tmp_path / "mine", "--headless").assert_refused("mine", "not empty")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     (tmp_path / "file").write_text("in the way")
-    call("demo", tmp_path / "file" / "demo", "--headless").refuses("file/demo")
+    call("demo", tmp_path / "file" / "demo", "--headless").assert_refused("file/demo")
 
 
 def test_minutes_must_be_positive(call: Call, tmp_path: Path) -> None:
-    call("demo", tmp_path / "demo", "--minutes", "-1").refuses("--minutes", code=2)
+    call("demo", tmp_path / "demo", "--minutes", "-1").assert_refused("--minutes", code=2)
     assert not (tmp_path / "demo").exists()
 
 

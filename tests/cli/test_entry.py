@@ -54,11 +54,11 @@ def test_open_shows_a_project(call: Call, opened: list[Path | None], drawn: Path
 def test_the_window_is_refused_without_a_display_or_a_project(
     call: Call, opened: list[Path | None], drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call("open", tmp_path / "nothing").refuses("nothing", "project")
+    call("open", tmp_path / "nothing").assert_refused("nothing", "project")
     monkeypatch.setattr("segstudio.__main__.has_display", lambda: False)
     monkeypatch.delenv("QT_QPA_PLATFORM")
-    call("open", drawn).refuses("no display")
-    call().refuses("no display")
+    call("open", drawn).assert_refused("no display")
+    call().assert_refused("no display")
     assert opened == []
 
 
@@ -106,7 +106,7 @@ def test_version(call: Call) -> None:
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(call: Call, arguments: tuple[str, ...], part: str) -> None:
     answer = call(*arguments)
-    answer.refuses(part, code=2)
+    answer.assert_refused(part, code=2)
 
 
 @pytest.mark.parametrize("door", [("main.py",), ("-m", "segstudio")])
@@ -132,7 +132,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_report(
         raise ValueError(f"a surprise\nin {folder.name}")
 
     monkeypatch.setattr("segstudio.storage.project.Project.open", explode)
-    call("info", drawn, "--json").refuses("ValueError: a surprise in cells", str(log_folder()))
+    call("info", drawn, "--json").assert_refused("ValueError: a surprise in cells", str(log_folder()))
     assert "Traceback" in report.read_text()
     assert "explode" in report.read_text()
 

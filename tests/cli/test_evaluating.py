@@ -80,27 +80,27 @@ def test_truth_without_a_prediction_is_left_out_and_said_so(call: Call, folders:
 def test_folders_without_a_pair_are_refused(call: Call, folders: Folders) -> None:
     for path in (folders[0] / "a.png", folders[0] / "deep" / "b.png"):
         path.rename(path.with_name(f"other {path.name}"))
-    call(*arguments(folders), "--json").refuses("predictions", "no prediction for any mask", "same names")
+    call(*arguments(folders), "--json").assert_refused("predictions", "no prediction for any mask", "same names")
 
 
 def test_masks_of_different_sizes_are_refused(call: Call, folders: Folders) -> None:
     write_png(folders[0] / "a.png", np.zeros((2, 5), np.uint8))
-    call(*arguments(folders)).refuses("predictions/a.png", "5 x 2", "4 x 2", "size")
+    call(*arguments(folders)).assert_refused("predictions/a.png", "5 x 2", "4 x 2", "size")
 
 
 def test_a_value_without_a_class_is_refused(call: Call, folders: Folders) -> None:
-    call(*arguments(folders, "2")).refuses("predictions/a.png", "the value 2")
+    call(*arguments(folders, "2")).assert_refused("predictions/a.png", "the value 2")
 
 
 def test_folders_without_masks_are_refused(call: Call, folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    call(*arguments((tmp_path / "empty", folders[1]))).refuses("empty", "no masks")
-    call(*arguments((folders[0], tmp_path / "missing"))).refuses("missing")
+    call(*arguments((tmp_path / "empty", folders[1]))).assert_refused("empty", "no masks")
+    call(*arguments((folders[0], tmp_path / "missing"))).assert_refused("missing")
 
 
 def test_a_damaged_mask_is_refused(call: Call, folders: Folders) -> None:
     (folders[0] / "a.png").write_bytes((folders[0] / "a.png").read_bytes()[:50])
-    call(*arguments(folders)).refuses("predictions/a.png", "damaged")
+    call(*arguments(folders)).assert_refused("predictions/a.png", "damaged")
 
 
 @pytest.mark.parametrize(("split", "images"), [("validation", None), ("train", None), ("all", 3)])
@@ -119,6 +119,6 @@ def test_the_validation_score_is_the_one_training_reported(call: Call, trained: 
 
 
 def test_a_project_without_labels_or_model_is_refused(call: Call, drawn: Path, images: Path, tmp_path: Path) -> None:
-    call("evaluate", drawn).refuses("no model yet", "segstudio train")
+    call("evaluate", drawn).assert_refused("no model yet", "segstudio train")
     assert call("new", tmp_path / "new", "--images", images, "--classes", "a,b").code == 0
-    call("evaluate", tmp_path / "new").refuses("no labels", "Paint")
+    call("evaluate", tmp_path / "new").assert_refused("no labels", "Paint")

@@ -88,14 +88,14 @@ def test_masks_inside_the_folder_of_images_are_not_taken_for_images(call: Call, 
 
 def test_images_are_never_overwritten(call: Call, trained: Path, images: Path) -> None:
     before = (images / "a.png").read_bytes()
-    call("predict", trained, "--images", images, "--out", images).refuses("overwrite", "--out", code=2)
+    call("predict", trained, "--images", images, "--out", images).assert_refused("overwrite", "--out", code=2)
     assert (images / "a.png").read_bytes() == before
 
 
 def test_a_mask_never_lands_on_an_image_below(call: Call, trained: Path, images: Path) -> None:
     write_png(images / "deep" / "a.png", np.zeros((9, 9), np.uint8))
     before = (images / "deep" / "a.png").read_bytes()
-    call("predict", trained, "--images", images, "--out", images / "deep").refuses(
+    call("predict", trained, "--images", images, "--out", images / "deep").assert_refused(
         "deep/a.png", "is an image", "another folder"
     )
     assert (images / "deep" / "a.png").read_bytes() == before
@@ -108,7 +108,7 @@ def test_the_images_of_the_project_are_never_overwritten(
     with Project.open(trained) as project:
         project.add_images([mine])
     before = mine.read_bytes()
-    call("predict", trained, "--images", images, "--out", mine.parent).refuses("mine/a.png", "is an image")
+    call("predict", trained, "--images", images, "--out", mine.parent).assert_refused("mine/a.png", "is an image")
     assert mine.read_bytes() == before
 
 
@@ -118,7 +118,7 @@ def test_a_model_never_replaces_annotations(call: Call, trained: Path, drawn: Pa
     originals = Path(shutil.copytree(trained / "images", tmp_path / "originals"))
     for model in (trained, model_of(trained)):
         for out in (trained / "annotations", trained / "truth", drawn / "annotations", drawn / "proposals" / "deep"):
-            call("predict", model, "--images", originals, "--out", out).refuses("for itself", "another folder")
+            call("predict", model, "--images", originals, "--out", out).assert_refused("for itself", "another folder")
     assert {path: path.read_bytes() for path in (trained / "annotations").iterdir()} == before
     assert not (drawn / "proposals").exists()
 
@@ -127,10 +127,12 @@ def test_what_is_no_mask_is_not_replaced(call: Call, trained: Path, images: Path
     out = tmp_path / "masks"
     out.mkdir()
     PIL.Image.new("RGB", (4, 4)).save(out / "b.png")
-    call("predict", trained, "--images", images, "--out", out).refuses("b.png", "no mask")
+    call("predict", trained, "--images", images, "--out", out).assert_refused("b.png", "no mask")
     assert [path.name for path in out.iterdir()] == ["b.png"]
     (out / "b.png").rename(out / "b.confidence.png")
-    call("predict", trained, "--images", images, "--out", out, "--confidence").refuses("b.confidence.png", "no mask")
+    call("predict", trained, "--images", images, "--out", out, "--confidence").assert_refused(
+        "b.confidence.png", "no mask"
+    )
     assert call("predict", trained, "--images", images, "--out", out).code == 0
 
 
@@ -138,16 +140,16 @@ def test_places_that_do_not_work_are_one_line(call: Call, trained: Path, images:
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "empty").mkdir()
     out = tmp_path / "masks"
-    call("predict", trained, "--images", images, "--out", tmp_path / "file" / "x").refuses("file/x", "folder")
-    call("predict", trained, "--images", tmp_path / "empty", "--out", out).refuses("empty", "no images")
-    call("predict", trained, "--images", tmp_path / "missing", "--out", out).refuses("missing")
-    call("predict", images, "--images", images, "--out", out).refuses("images", "neither a project nor a model")
-    call("predict", trained, "--images", images, "--out", out, "--device", "abacus").refuses("abacus", code=2)
+    call("predict", trained, "--images", images, "--out", tmp_path / "file" / "x").assert_refused("file/x", "folder")
+    call("predict", trained, "--images", tmp_path / "empty", "--out", out).assert_refused("empty", "no images")
+    call("predict", trained, "--images", tmp_path / "missing", "--out", out).assert_refused("missing")
+    call("predict", images, "--images", images, "--out", out).assert_refused("images", "neither a project nor a model")
+    call("predict", trained, "--images", images, "--out", out, "--device", "abacus").assert_refused("abacus", code=2)
 
 
 def test_a_project_without_a_model_says_how_to_get_one(call: Call, drawn: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "masks"
-    call("predict", drawn, "--images", images, "--out", out).refuses("no model yet", "segstudio train")
+    call("predict", drawn, "--images", images, "--out", out).assert_refused("no model yet", "segstudio train")
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
@@ -158,4 +160,4 @@ def test_a_damaged_model_is_one_line(call: Call, trained: Path, images: Path, tm
     if damage == "truncated":
         weights.write_bytes(data[: len(data) // 2])
     out = tmp_path / "masks"
-    call("predict", trained, "--images", images, "--out", out).refuses("weights.safetensors", "backup")
+    call("predict", trained, "--images", images, "--out", out).assert_refused("weights.safetensors", "backup")

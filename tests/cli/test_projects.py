@@ -50,21 +50,23 @@ def test_new_from_a_dataset_takes_its_masks_and_splits(call: Call, dataset: Path
 
 
 def test_a_dataset_brings_its_own_classes(call: Call, dataset: Path, tmp_path: Path) -> None:
-    call("new", tmp_path / "x", "--dataset", dataset, "--classes", NAMES).refuses("own classes", code=2)
+    call("new", tmp_path / "x", "--dataset", dataset, "--classes", NAMES).assert_refused("own classes", code=2)
 
 
 def test_a_folder_without_images_makes_no_project(call: Call, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     new = ("new", tmp_path / "cells", "--classes", NAMES, "--images")
-    call(*new, tmp_path / "empty").refuses("empty", "no images", "PNG")
-    call(*new, tmp_path / "missing").refuses("missing")
+    call(*new, tmp_path / "empty").assert_refused("empty", "no images", "PNG")
+    call(*new, tmp_path / "missing").assert_refused("missing")
     assert not (tmp_path / "cells").exists()
 
 
 def test_a_folder_of_damaged_images_makes_no_project(call: Call, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
-    call("new", tmp_path / "cells", "--images", tmp_path / "bad", "--classes", NAMES).refuses("bad", "can be read")
+    call("new", tmp_path / "cells", "--images", tmp_path / "bad", "--classes", NAMES).assert_refused(
+        "bad", "can be read"
+    )
     assert not (tmp_path / "cells").exists()
 
 
@@ -90,12 +92,12 @@ def test_of_two_images_of_one_stem_the_second_is_refused(call: Call, images: Pat
 def test_a_place_that_cannot_be_written_is_one_line(call: Call, images: Path, drawn: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     under = tmp_path / "file" / "cells"
-    call("new", under, "--images", images, "--classes", NAMES).refuses(str(under), "another folder")
-    call("export", drawn, "--out", under).refuses(str(tmp_path / "file"))
+    call("new", under, "--images", images, "--classes", NAMES).assert_refused(str(under), "another folder")
+    call("export", drawn, "--out", under).assert_refused(str(tmp_path / "file"))
 
 
 def test_a_project_is_not_made_over_another(call: Call, drawn: Path, images: Path) -> None:
-    call("new", drawn, "--images", images, "--classes", NAMES).refuses(str(drawn), "already")
+    call("new", drawn, "--images", images, "--classes", NAMES).assert_refused(str(drawn), "already")
 
 
 def test_a_mask_of_another_size_leaves_its_image_unlabelled(call: Call, dataset: Path, tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_a_mask_value_without_a_class_is_one_line(call: Call, dataset: Path, tmp
 @pytest.mark.parametrize("command", ["info", "models", "train", "export"])
 def test_what_is_no_project_is_refused(call: Call, tmp_path: Path, command: str) -> None:
     more = ("--out", tmp_path / "out") if command == "export" else ()
-    call(command, tmp_path, *more).refuses(str(tmp_path), "no SegStudio project")
+    call(command, tmp_path, *more).assert_refused(str(tmp_path), "no SegStudio project")
 
 
 def test_a_project_of_a_newer_version_is_refused(call: Call, drawn: Path) -> None:
@@ -129,7 +131,7 @@ def test_a_project_of_a_newer_version_is_refused(call: Call, drawn: Path) -> Non
         db.execute("UPDATE meta SET value = '999' WHERE name LIKE '%version%'")
         assert db.total_changes == 1
     db.close()
-    call("info", drawn).refuses(str(drawn), "newer", "Update")
+    call("info", drawn).assert_refused(str(drawn), "newer", "Update")
 
 
 def test_info_counts(call: Call, drawn: Path) -> None:
@@ -170,11 +172,11 @@ def test_an_export_never_replaces_images(call: Call, images: Path, tmp_path: Pat
     with Project.open(tmp_path / "cells") as project:
         project.set_annotation("deep/c", np.zeros((40, 60), np.uint8))
     before = (images / "deep" / "c.png").read_bytes()
-    call("export", tmp_path / "cells", "--out", images).refuses("deep/c.png", "Choose another folder")
+    call("export", tmp_path / "cells", "--out", images).assert_refused("deep/c.png", "Choose another folder")
     assert (images / "deep" / "c.png").read_bytes() == before
     assert not (images / "classes.json").exists()
 
 
 def test_nothing_to_export_is_refused(call: Call, images: Path, tmp_path: Path) -> None:
     assert call("new", tmp_path / "cells", "--images", images, "--classes", NAMES).code == 0
-    call("export", tmp_path / "cells", "--out", tmp_path / "out").refuses("cells", "no labelled image")
+    call("export", tmp_path / "cells", "--out", tmp_path / "out").assert_refused("cells", "no labelled image")

@@ -48,7 +48,7 @@ def test_a_person_reads_the_scores(call: Call, drawn: Path) -> None:
 
 def test_training_without_labels_is_refused(call: Call, images: Path, tmp_path: Path) -> None:
     assert call("new", tmp_path / "new", "--images", images, "--classes", "a,b").code == 0
-    call("train", tmp_path / "new", *SHORT, "--json").refuses("label")
+    call("train", tmp_path / "new", *SHORT, "--json").assert_refused("label")
 
 
 def test_training_with_one_class_only_is_refused(call: Call, drawn: Path) -> None:
@@ -57,7 +57,7 @@ def test_training_with_one_class_only_is_refused(call: Call, drawn: Path) -> Non
             annotation = project.annotation(record.key)
             annotation[annotation != 255] = 1
             project.set_annotation(record.key, annotation)
-    call("train", drawn, *SHORT, "--json").refuses("class")
+    call("train", drawn, *SHORT, "--json").assert_refused("class")
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
@@ -70,14 +70,14 @@ def test_damaged_weights_are_one_line(
     if damage == "truncated":
         file.write_bytes(backbones.bundled_file().read_bytes()[:10_000])
     monkeypatch.setattr(backbones, "bundled_file", lambda: file)
-    call("train", drawn, *SHORT).refuses("weights.pth", damage, "Reinstall")
+    call("train", drawn, *SHORT).assert_refused("weights.pth", damage, "Reinstall")
 
 
 def test_weights_that_would_have_to_be_downloaded_are_not(
     call: Call, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGSTUDIO_WEIGHTS", str(tmp_path))
-    call("train", drawn, *SHORT, "--backbone", "resnet18").refuses("resnet18")
+    call("train", drawn, *SHORT, "--backbone", "resnet18").assert_refused("resnet18")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_weights_that_would_have_to_be_downloaded_are_not(
     ],
 )
 def test_what_can_never_be_trained_is_wrong_usage(call: Call, drawn: Path, options: tuple[str, ...], says: str) -> None:
-    call("train", drawn, "--steps", "1", *options, "--json").refuses(says, code=2)
+    call("train", drawn, "--steps", "1", *options, "--json").assert_refused(says, code=2)
 
 
 def test_a_batch_too_small_for_the_network_is_wrong_usage(
@@ -101,7 +101,7 @@ def test_a_batch_too_small_for_the_network_is_wrong_usage(
 
     demanding = replace(networks.find_decoder("fpn"), smallest_batch=2)
     monkeypatch.setattr("segstudio.learn.training.find_decoder", lambda _: demanding)
-    call("train", drawn, "--steps", "1", "--batch", "1").refuses("batches of 1", code=2)
+    call("train", drawn, "--steps", "1", "--batch", "1").assert_refused("batches of 1", code=2)
 
 
 def test_the_demo_refuses_a_device_that_is_not_there(call: Call, drawn: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_failure_nobody_foresaw_leaves_a_report(call: Call, drawn: Path, monke
         raise ValueError("a surprise")
 
     monkeypatch.setattr("segstudio.learn.training.build_network", explode)
-    call("train", drawn, *SHORT, "--json").refuses("a surprise", str(log_folder()))
+    call("train", drawn, *SHORT, "--json").assert_refused("a surprise", str(log_folder()))
     assert "Traceback" in (log_folder() / "segstudio.log").read_text()
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from segstudio.errors import ModelError
+from segstudio.errors import ModelError, ProjectError
 from segstudio.learn.backbones import find_backbone
 from segstudio.learn.networks import build_network
 from segstudio.learn.saving import load_model, save_model
@@ -97,3 +98,16 @@ def test_two_loads_share_no_weights(saved: Callable[..., Path]) -> None:
             parameter.zero_()
     assert any(parameter.any() for parameter in second.network.head.parameters())
     assert not first.network.training
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_model(
+    saved: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_tensors: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("segstudio.learn.saving.save_file", refuse)
+    with pytest.raises(ProjectError, match="cannot be written"):
+        saved()
+    assert list(tmp_path.iterdir()) == []
