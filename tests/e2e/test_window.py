@@ -60,6 +60,7 @@ def test_every_stroke_is_on_disk_within_a_second(painter: "Driver", tmp_path: Pa
 
     painter.until(on_disk, 1.0)
     painter.until(lambda: "Saved" in status_text(painter), 2.0)
+    assert (wanted == painter.document.annotation).all()
 
 
 def test_digits_choose_classes_and_x_swaps(painter: "Driver") -> None:
@@ -190,6 +191,7 @@ def test_images_of_which_none_opens_leave_a_hint(driver: "Driver", cells: Path, 
         path.unlink()
     driver.window.open_project(tmp_path / "project")
     driver.until(lambda: "None of the images" in driver.window.bench.canvas.accessibleDescription())
+    assert driver.desk.session.image is None
 
 
 def test_a_new_class_is_on_disk_before_it_is_painted_with(painter: "Driver", tmp_path: Path) -> None:
@@ -221,7 +223,8 @@ def test_accepting_a_locked_class_says_that_it_is_locked(painter: "Driver") -> N
 def test_steps_are_counted_from_the_image_on_its_way(painter: "Driver") -> None:
     for _ in range(3):
         painter.desk.handlers()["next_image"]()
-    painter.until(lambda: painter.desk.session.key == "cell 3")
+    painter.until(lambda: not painter.desk.jobs.busy)
+    assert painter.desk.session.key == "cell 3"
 
 
 def test_a_stroke_may_begin_and_end_outside_the_image(painter: "Driver") -> None:

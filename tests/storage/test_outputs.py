@@ -33,7 +33,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
-def refuses(project: Project, out: Path, *says: str) -> None:
+def assert_refused(project: Project, out: Path, *says: str) -> None:
     """The export fails in one line that names the file, and not one byte in `out` is another afterwards."""
     before = contents(out)
     with pytest.raises(ProjectError) as caught:
@@ -44,12 +44,12 @@ def refuses(project: Project, out: Path, *says: str) -> None:
 
 
 def test_an_export_never_replaces_images(labelled: Project, images: Path) -> None:
-    refuses(labelled, images, "cell0.png", "is an image")
+    assert_refused(labelled, images, "cell0.png", "is an image")
 
 
 def test_an_image_reached_by_another_name_is_an_image(labelled: Project, images: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(images, target_is_directory=True)
-    refuses(labelled, tmp_path / "link", "cell0.png", "is an image")
+    assert_refused(labelled, tmp_path / "link", "cell0.png", "is an image")
 
 
 def test_an_image_of_the_project_stays_even_if_it_was_a_mask(
@@ -59,13 +59,13 @@ def test_an_image_of_the_project_stays_even_if_it_was_a_mask(
     write_mask(path, np.zeros((40, 60), np.uint8), classes, text=MARK)
     project.add_images([path])
     project.set_annotation("m", np.ones((40, 60), np.uint8))
-    refuses(project, tmp_path / "out", "m.png", "is an image")
+    assert_refused(project, tmp_path / "out", "m.png", "is an image")
 
 
 def test_a_vanished_image_keeps_its_place(labelled: Project, images: Path) -> None:
     (images / "cell3.png").unlink()
     (images / "cell0.png").unlink()
-    refuses(labelled, images, "is an image")
+    assert_refused(labelled, images, "is an image")
 
 
 def test_an_export_replaces_masks_and_nothing_else(labelled: Project, tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_an_export_replaces_masks_and_nothing_else(labelled: Project, tmp_path: 
     assert (read_mask(out / "cell0.png") == 0).all()
     PIL.Image.new("RGB", (60, 40)).save(out / "cell3.png")
     labelled.set_annotation("cell0", np.ones((40, 60), np.uint8))
-    refuses(labelled, out, "cell3.png", "no mask")
+    assert_refused(labelled, out, "cell3.png", "no mask")
     PIL.Image.fromarray(np.zeros((40, 60), np.uint16)).save(out / "cell3.png")
-    refuses(labelled, out, "cell3.png", "no mask")
+    assert_refused(labelled, out, "cell3.png", "no mask")
     (out / "cell3.png").write_bytes(b"")
-    refuses(labelled, out, "cell3.png", "no mask")
+    assert_refused(labelled, out, "cell3.png", "no mask")
     PIL.Image.new("L", (60, 40)).save(out / "cell3.png")
     assert export_masks(labelled, out) == 2
 
@@ -89,33 +89,33 @@ def test_an_export_replaces_masks_and_nothing_else(labelled: Project, tmp_path: 
 def test_another_programs_list_of_classes_stays(labelled: Project, tmp_path: Path, content: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "classes.json").write_text(content)
-    refuses(labelled, tmp_path / "out", "classes.json")
+    assert_refused(labelled, tmp_path / "out", "classes.json")
 
 
 @pytest.mark.parametrize("folder", ["annotations", "annotations/deep", "proposals", "journal", "models/m", "Rejected"])
 def test_what_a_project_keeps_for_itself_is_refused(labelled: Project, tmp_path: Path, folder: str) -> None:
-    refuses(labelled, labelled.folder / folder, "for itself")
+    assert_refused(labelled, labelled.folder / folder, "for itself")
     with Project.create(tmp_path / "other", labelled.classes) as other:
-        refuses(labelled, other.folder / folder, "for itself")
+        assert_refused(labelled, other.folder / folder, "for itself")
 
 
 def test_a_way_round_into_a_project_is_refused(labelled: Project, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(labelled.folder / "annotations", target_is_directory=True)
-    refuses(labelled, tmp_path / "link", "for itself")
-    refuses(labelled, tmp_path / "nowhere" / ".." / "project" / "annotations", "for itself")
+    assert_refused(labelled, tmp_path / "link", "for itself")
+    assert_refused(labelled, tmp_path / "nowhere" / ".." / "project" / "annotations", "for itself")
 
 
 def test_a_key_may_lead_into_a_project_too(project: Project, tmp_path: Path, draw_image: Draw) -> None:
     path = draw_image(tmp_path / "root" / "project" / "annotations" / "x.png")
     project.add_images([path], root=tmp_path / "root")
     project.set_annotation("project/annotations/x", np.ones((40, 60), np.uint8))
-    refuses(project, tmp_path, "for itself")
+    assert_refused(project, tmp_path, "for itself")
 
 
 def test_the_demo_keeps_its_images_and_its_truth(labelled: Project, tmp_path: Path) -> None:
     with make_demo(tmp_path / "demo", images=2, labelled=1, side=64) as demo:
-        refuses(demo, demo.folder / "truth", "truth", "for itself")
-        refuses(labelled, demo.folder / "images", "images", "for itself")
+        assert_refused(demo, demo.folder / "truth", "truth", "for itself")
+        assert_refused(labelled, demo.folder / "images", "images", "for itself")
         assert export_masks(demo, demo.folder / "out") == 1
 
 

@@ -155,8 +155,10 @@ def test_it_recovers_by_itself(
     monkeypatch.setattr(project, "record", faulty)
     paint(open_with(project, saver, follow), 1, (5, 5))
     wait_until(lambda: faulty.tries)
+    assert project.image("cell0").revision == 0
     faulty.broken = False
     wait_until(lambda: project.image("cell0").revision == 1)
+    assert project.image("cell0").labelled_pixels > 0
 
 
 def test_failing_masks_do_not_hold_up_closing(
