@@ -71,6 +71,7 @@ def test_imports_point_down() -> None:
     [
         ("core/view.py", "from segstudio.storage import masks"),
         ("core/view.py", "def f():\n    import PySide6.QtCore"),
+        ("core/tools/wand.py", "from segstudio.ui.background import Worker"),
         ("storage/masks.py", "def f():\n    from segstudio.learn.events import Done"),
         ("storage/masks.py", "import torch"),
         ("learn/losses.py", "from segstudio.cli import app"),
@@ -109,7 +110,8 @@ for layer in ("core", "storage", "learn", "cli"):
 import cv2, numpy as np
 from segstudio.__main__ import main
 from segstudio.core.classes import ClassTable
-from segstudio.core.tools import BrushTool, Palette, Pointer
+from segstudio.core.tools.base import Kit, Palette, Pointer
+from segstudio.core.tools.brush import BrushTool
 from segstudio.learn.prediction import predict
 from segstudio.learn.request import TrainSettings
 from segstudio.learn.runs import train_project
@@ -127,7 +129,7 @@ for record in project.images():
     document = project.load_document(record.key)
     document.on_commit.append(lambda entry: project.record(record.key, entry))
     for value, x in ((0, 8), (1, 56)):
-        tool = BrushTool(Palette(value=value, size=9))
+        tool = BrushTool(Kit(Palette(value=value, size=9)))
         tool.press(document, Pointer((x, 10)))
         tool.release(Pointer((x, 50)))
     project.checkpoint(record.key)
@@ -164,9 +166,9 @@ def test_everything_below_the_window_works_without_qt(tmp_path: Path) -> None:
 
 def test_a_planted_use_of_qt_below_the_window_is_found(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "segstudio", tmp_path / "segstudio", ignore=shutil.ignore_patterns("__pycache__"))
-    target = tmp_path / "segstudio" / "core" / "tools.py"
+    target = tmp_path / "segstudio" / "core" / "tools" / "brush.py"
     text = target.read_text(encoding="utf-8")
-    start = "    def press(self, document: Document, pointer: Pointer) -> Rect:\n"
+    start = "    def press(self, document: Document, pointer: Pointer) -> None:\n"
     assert text.count(start) == 1
     target.write_text(text.replace(start, start + "        import PySide6.QtCore\n"), encoding="utf-8")
     done = use_without_qt(tmp_path, tmp_path / "work")

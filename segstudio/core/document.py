@@ -5,19 +5,25 @@ in the history and one entry for the journal. Models never come here; a proposal
 `accept_region` and `accept_above`, which a person calls.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import reduce
 
+import cv2
 import numpy as np
 
 from segstudio.core.arrays import U8, Bool
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.geometry import EMPTY, Rect
-from segstudio.core.history import Entry, History, Layer, Patch, Piece
+from segstudio.core.history import Entry, History, Layer, Patch
+from segstudio.core.picture import Picture
 from segstudio.core.proposal import Proposal
 from segstudio.core.regions import component_at
-from segstudio.core.strokes import Point, capsules
+from segstudio.core.strokes import BrushShape, Point, capsules
+from segstudio.core.tiles import Before, single, tiles
 
-_TILE = 256
+_SMALL = 2**19  # pixels of a change that is not worth being looked at tile by tile
+_MOST_TOLD = 64  # rectangles told one by one
+_MOST_SPARED = 2**22  # pixels of spared rectangles that are remembered, to be shown
 
 
 class Gesture:
@@ -25,22 +31,26 @@ class Gesture:
 
     Attributes:
         kept_back: the locked classes that have kept pixels from being changed.
+        spared: where they did: rectangles with a ``bool (h, w)`` each.
     """
 
-    def __init__(self, document: "Document", layer: Layer, label: str) -> None:
+    def __init__(self, document: "Document", layer: Layer, label: str, over: int | None = None) -> None:
         self.kept_back: set[int] = set()
+        self.spared: list[tuple[Rect, Bool]] = []
+        self._room_for_spared = _MOST_SPARED
+        self._over = over
         self._document = document
         self._layer: Layer = layer
         self._label = label
         self._array = document.layer(layer)
         self._locked = document.classes.locked()
         self._guards = layer == "annotation" and bool(self._locked.any())
-        self._before: dict[tuple[int, int], U8] = {}
+        self._before = Before(self._array)
 
-    def line(self, start: Point, end: Point, size: int, value: int) -> Rect:
-        """Drag a round brush from `start` to `end`; returns the rectangle that changed."""
+    def line(self, start: Point, end: Point, size: int, value: int, shape: BrushShape = "round") -> Rect:
+        """Drag a brush from `start` to `end`; returns the rectangle that changed."""
         dirty = EMPTY
-        for rect, covered in capsules(start, end, size, Rect.of_shape(self._array.shape)):
+        for rect, covered in capsules(start, end, size, Rect.of_shape(self._array.shape), shape):
             dirty = dirty.union(self.fill(rect, covered, value))
         return dirty
 
@@ -53,60 +63,75 @@ class Gesture:
             values: one class index or void, or ``uint8 (h, w)`` of them.
 
         Returns:
-            The rectangle that changed, `rect` or empty.
+            The rectangle around what changed.
         """
-        region = self._array[rect.slices]
-        change = where & (region != values)
-        if self._guards:
-            spared = change & (self._locked[region] | self._locked[values])
-            if spared.any():
-                self._note_spared(np.concatenate([region[spared], np.broadcast_to(values, region.shape)[spared]]))
-            change &= ~spared
-        if not change.any():
+        if rect.empty:
             return EMPTY
-        self._keep(rect)
-        np.copyto(region, np.asarray(values, np.uint8), where=change)
-        self._document.changed(rect)
-        return rect
+        if rect.width * rect.height <= _SMALL:
+            dirty = self._write(rect, where, values)
+        else:
+            dirty = EMPTY
+            for tile in tiles(rect):
+                cut = tile.shift(-rect.x0, -rect.y0).slices
+                part = values[cut] if isinstance(values, np.ndarray) else values
+                dirty = dirty.union(self._write_tile(tile, where[cut], part))
+        if not dirty.empty:
+            self._document.changed(dirty)
+        return dirty
 
     def finish(self) -> Patch | None:
         """End the gesture; returns what it changed, None when nothing."""
-        pieces = [piece for tile, old in self._before.items() if (piece := self._piece(tile, old))]
-        self._before.clear()
+        pieces = self._before.pieces()
         patch = Patch(self._layer, self._label, pieces) if pieces else None
         self._document.end(self, patch)
         return patch
 
     def cancel(self) -> None:
         """End the gesture and put every pixel back."""
-        for (row, column), old in self._before.items():
-            rect = Rect(column, row, column + old.shape[1], row + old.shape[0])
-            self._array[rect.slices] = old
-            self._document.changed(rect)
-        self._before.clear()
+        self._document.changed_in(self._before.restore())
         self._document.end(self, None)
 
-    def _note_spared(self, involved: U8) -> None:
-        """Remember which of the classes involved were the locked ones."""
+    def _write(self, rect: Rect, where: Bool, values: int | U8) -> Rect:
+        """Write where allowed, and tell nobody; returns the rectangle that changed."""
+        region = self._array[rect.slices]
+        change = where & (region != values)
+        if self._over is not None:
+            change &= region == self._over
+        if self._guards:
+            spared = change & (self._locked[region] | self._locked[values])
+            if spared.any():
+                self._note_spared(rect, spared, np.broadcast_to(values, region.shape))
+                change &= ~spared
+        x, y, width, height = cv2.boundingRect(change.view(np.uint8))
+        if not width:
+            return EMPTY
+        box = Rect(x, y, x + width, y + height)
+        dirty = box.shift(rect.x0, rect.y0)
+        self._before.keep(dirty)
+        new = values[box.slices] if isinstance(values, np.ndarray) else np.full((height, width), values, np.uint8)
+        cv2.copyTo(np.ascontiguousarray(new), change[box.slices].view(np.uint8), self._array[dirty.slices])
+        return dirty
+
+    def _write_tile(self, rect: Rect, where: Bool, values: int | U8) -> Rect:
+        """The same for a rectangle inside one tile; fast where one value takes the place of one other everywhere."""
+        if not isinstance(values, np.ndarray) and where.all():
+            old = single(self._array[rect.slices])
+            if old is not None and not (self._guards and (self._locked[old] or self._locked[values])):
+                if old == values or self._over not in (None, old):
+                    return EMPTY
+                self._before.keep(rect)
+                self._array[rect.slices] = values
+                return rect
+        return self._write(rect, where, values)
+
+    def _note_spared(self, rect: Rect, spared: Bool, values: U8) -> None:
+        """Remember what was spared, and which of the classes involved were the locked ones."""
+        involved = np.concatenate([self._array[rect.slices][spared], values[spared]])
         present = np.flatnonzero(np.bincount(involved, minlength=256))
         self.kept_back.update(int(value) for value in present if self._locked[value])
-
-    def _keep(self, rect: Rect) -> None:
-        """Copy the tiles under `rect` that this gesture has not touched yet."""
-        for row in range(rect.y0 // _TILE * _TILE, rect.y1, _TILE):
-            for column in range(rect.x0 // _TILE * _TILE, rect.x1, _TILE):
-                if (row, column) not in self._before:
-                    self._before[row, column] = self._array[row : row + _TILE, column : column + _TILE].copy()
-
-    def _piece(self, tile: tuple[int, int], old: U8) -> Piece | None:
-        row, column = tile
-        new = self._array[row : row + old.shape[0], column : column + old.shape[1]]
-        changed = old != new
-        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-        if not rows.size:
-            return None
-        box = Rect(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        return Piece(box.shift(column, row), old[box.slices].copy(), new[box.slices].copy())
+        self._room_for_spared -= spared.size
+        if self._room_for_spared > 0:
+            self.spared.append((rect, spared))
 
 
 class Document:
@@ -119,10 +144,12 @@ class Document:
         history: strokes that can be undone.
 
     Attributes:
-        classes: replace it when the project's classes change.
+        picture: the image below, for tools that look at it; None without one.
         kept_back: the locked classes that kept pixels back from the gesture that ended last.
+        spared: where they did: rectangles with a ``bool (h, w)`` each.
         on_change: called with each rectangle of pixels to be painted anew.
         on_commit: called with each `Entry` that belongs in the journal.
+        on_spared: called when a gesture has ended that protection kept pixels from.
     """
 
     def __init__(
@@ -132,18 +159,33 @@ class Document:
         *,
         rejected: U8 | None = None,
         history: History | None = None,
+        picture: Picture | None = None,
     ) -> None:
         if annotation.dtype != np.uint8 or annotation.ndim != 2:
             raise ValueError(f"an annotation is uint8 (H, W), not {annotation.dtype} {annotation.shape}")
-        self.classes = classes
+        self.picture = picture
         self.kept_back: frozenset[int] = frozenset()
+        self.spared: tuple[tuple[Rect, Bool], ...] = ()
         self.on_change: list[Callable[[Rect], None]] = []
         self.on_commit: list[Callable[[Entry], None]] = []
+        self.on_spared: list[Callable[[], None]] = []
         self.history = history or History()
+        self._classes = classes
         self._annotation = annotation
         self._rejected = rejected
         self._proposal: Proposal | None = None
         self._gesture: Gesture | None = None
+
+    @property
+    def classes(self) -> ClassTable:
+        """The classes; replace it when the project's change. A gesture ends with what it has when one is gone."""
+        return self._classes
+
+    @classes.setter
+    def classes(self, classes: ClassTable) -> None:
+        if self._gesture is not None and len(classes) < len(self._classes):
+            self._gesture.finish()
+        self._classes = classes
 
     @property
     def bounds(self) -> Rect:
@@ -179,11 +221,17 @@ class Document:
         self._proposal = proposal
         self.changed(self.bounds)
 
-    def begin(self, label: str, layer: Layer = "annotation") -> Gesture:
-        """Start a gesture; one that is still running is finished first."""
+    def begin(self, label: str, layer: Layer = "annotation", *, over: int | None = None) -> Gesture:
+        """Start a gesture; one that is still running is finished first.
+
+        Args:
+            label: what it is, for the history.
+            layer: what it changes.
+            over: it changes pixels of this value only (void or a class); None: any.
+        """
         if self._gesture is not None:
             self._gesture.finish()
-        self._gesture = Gesture(self, layer, label)
+        self._gesture = Gesture(self, layer, label, over)
         return self._gesture
 
     def undo(self) -> Patch | None:
@@ -217,7 +265,7 @@ class Document:
 
     def accept_region(self, x: int, y: int) -> Patch | None:
         """Move the proposed region under a pixel into the annotation, as one stroke. Void pixels only."""
-        self.kept_back = frozenset()
+        self.kept_back, self.spared = frozenset(), ()
         box, where, value = self._proposed_region(x, y)
         if box.empty:
             return None
@@ -230,7 +278,7 @@ class Document:
         if self._proposal is None:
             return None
         gesture = self.begin("Accept all")
-        for tile in self._tiles():
+        for tile in tiles(self.bounds):
             proposed = self.proposed(tile)
             where = (proposed != VOID) & (self._proposal.confidence[tile.slices] >= threshold)
             gesture.fill(tile, where, proposed)
@@ -261,18 +309,26 @@ class Document:
         for listener in self.on_change:
             listener(rect)
 
+    def changed_in(self, rects: Sequence[Rect]) -> None:
+        """The same for many; for very many at once, by the rectangle around them."""
+        for rect in rects if len(rects) <= _MOST_TOLD else (reduce(Rect.union, rects),):
+            self.changed(rect)
+
     def end(self, gesture: Gesture, patch: Patch | None) -> None:
         """Called by a gesture when it is over."""
         if gesture is self._gesture:
             self._gesture = None
             self.kept_back = frozenset(gesture.kept_back)
+            self.spared = tuple(gesture.spared)
         if patch is not None:
             self.history.push(patch)
             self._tell(Entry("do", patch))
+        if gesture.kept_back:
+            for listener in self.on_spared:
+                listener()
 
     def _stepped(self, patch: Patch, entry: Entry) -> None:
-        for rect in patch.rects:
-            self.changed(rect)
+        self.changed_in(patch.rects)
         self._tell(entry)
 
     def _tell(self, entry: Entry) -> None:
@@ -285,8 +341,3 @@ class Document:
         value = int(self._proposal.classes[y, x])
         box, where = component_at(lambda rect: self.proposed(rect) == value, self.bounds, x, y)
         return box, where, value
-
-    def _tiles(self) -> Iterator[Rect]:
-        for row in range(0, self.bounds.y1, _TILE):
-            for column in range(0, self.bounds.x1, _TILE):
-                yield Rect(column, row, column + _TILE, row + _TILE).intersect(self.bounds)

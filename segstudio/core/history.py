@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -17,15 +18,32 @@ LAYERS: tuple[Layer, ...] = ("annotation", "rejected")
 DEFAULT_LIMIT = 256 * 2**20
 _HEAD = struct.Struct("<BHI")  # layer, length of the label, number of pieces
 _RECT = struct.Struct("<4I")
+_MARKED = 0x80  # added to the layer: a byte a piece follows the rectangles, saying which of its sides are uniform
+_OLD, _NEW = 1, 2
+
+
+def uniform(value: int, shape: tuple[int, int]) -> U8:
+    """``uint8`` of a shape, all of one value, in the memory of one; read only."""
+    return np.broadcast_to(np.uint8(value), shape)
+
+
+def is_uniform(values: U8) -> bool:
+    """Whether an array was made by `uniform`, or is part of one that was."""
+    return values.strides == (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Part of a patch: a rectangle with the values before and after, each ``uint8 (h, w)``."""
+    """Part of a patch: a rectangle with the values before and after, each ``uint8 (h, w)``; read only."""
 
     rect: Rect
     old: U8
     new: U8
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the values take."""
+        return sum(1 if is_uniform(values) else values.nbytes for values in (self.old, self.new))
 
 
 class Patch:
@@ -48,13 +66,14 @@ class Patch:
             self.rect = self.rect.union(rect)
         self._pieces: tuple[Piece, ...] | None = tuple(pieces)
         self._packed: bytes | None = None
+        self._sides = bytes(_OLD * is_uniform(piece.old) | _NEW * is_uniform(piece.new) for piece in pieces)
 
     @property
     def nbytes(self) -> int:
         """Memory the values take at present, in bytes."""
         pieces, packed = self._pieces, self._packed
         if pieces is not None:
-            return sum(piece.old.nbytes + piece.new.nbytes for piece in pieces)
+            return sum(piece.nbytes for piece in pieces)
         return len(packed or b"")
 
     @property
@@ -62,6 +81,26 @@ class Patch:
         """The pieces, unpacked when they have to be."""
         pieces = self._pieces
         return pieces if pieces is not None else self._unpack()
+
+    def first_piece(self) -> Piece | None:
+        """The first piece alone, which costs no more than itself to unpack; None of a patch without any.
+
+        Raises:
+            ValueError: when the patch comes from a damaged journal.
+        """
+        pieces = self._pieces
+        if pieces is not None:
+            return pieces[0] if pieces else None
+        if not self.rects:
+            return None
+        size = sum(_sizes(self.rects[0], self._sides[0]))
+        try:
+            values = np.frombuffer(zlib.decompressobj().decompress(self._packed or b"", size), np.uint8)
+        except zlib.error as error:
+            raise ValueError(f"damaged patch: {error}") from error
+        if values.size != size:
+            raise ValueError("damaged patch: wrong number of values")
+        return _piece(self.rects[0], self._sides[0], values)
 
     def apply(self, array: U8) -> None:
         """Write the new values into ``uint8 (H, W)``."""
@@ -78,17 +117,19 @@ class Patch:
         pieces = self._pieces
         if pieces is None:
             return
-        values = b"".join(np.ascontiguousarray(v).tobytes() for piece in pieces for v in (piece.old, piece.new))
+        sides = [side for piece in pieces for side in (piece.old, piece.new)]
+        values = b"".join((side[:1, :1] if is_uniform(side) else side).tobytes() for side in sides)
         self._packed = zlib.compress(values, 1)  # before the pieces go: a reader finds one or the other
         self._pieces = None
 
     def to_bytes(self) -> bytes:
         """Serialise for the journal; packs as a side effect."""
         self.pack()
-        label = self.label.encode()[:65535]
-        parts = [_HEAD.pack(LAYERS.index(self.layer), len(label), len(self.rects)), label]
+        label, marked = self.label.encode()[:65535], any(self._sides)
+        layer = LAYERS.index(self.layer) | (_MARKED if marked else 0)
+        parts = [_HEAD.pack(layer, len(label), len(self.rects)), label]
         parts += [_RECT.pack(rect.x0, rect.y0, rect.x1, rect.y1) for rect in self.rects]
-        return b"".join([*parts, self._packed or b""])
+        return b"".join([*parts, self._sides if marked else b"", self._packed or b""])
 
     @staticmethod
     def from_bytes(data: bytes) -> "Patch":
@@ -102,14 +143,21 @@ class Patch:
             at = _HEAD.size + length
             label = data[_HEAD.size : at].decode()
             rects = [Rect(*_RECT.unpack_from(data, at + i * _RECT.size)) for i in range(count)]
-            patch = Patch(LAYERS[layer], label, ())
+            at += count * _RECT.size
+            patch = Patch(LAYERS[layer & ~_MARKED], label, ())
+            patch._sides = bytes(count)
+            if layer & _MARKED:
+                patch._sides = data[at : at + count]
+                at += count
             patch.rects = tuple(rects)
             for rect in rects:
                 patch.rect = patch.rect.union(rect)
-            patch._packed = data[at + count * _RECT.size :]
+            patch._packed = data[at:]
             patch._pieces = None
         except (struct.error, IndexError, UnicodeDecodeError) as error:
             raise ValueError(f"damaged patch: {error}") from error
+        if len(patch._sides) != count:
+            raise ValueError("damaged patch: it ends too early")
         return patch
 
     def _unpack(self) -> tuple[Piece, ...]:
@@ -117,16 +165,30 @@ class Patch:
             values = np.frombuffer(zlib.decompress(self._packed or b""), np.uint8)
         except zlib.error as error:
             raise ValueError(f"damaged patch: {error}") from error
-        if values.size != 2 * sum(rect.width * rect.height for rect in self.rects):
+        ends = list(accumulate(sum(_sizes(*each)) for each in zip(self.rects, self._sides, strict=True)))
+        if values.size != (ends[-1] if ends else 0):
             raise ValueError("damaged patch: wrong number of values")
-        pieces, at = [], 0
-        for rect in self.rects:
-            shape, size = (rect.height, rect.width), rect.width * rect.height
-            old = values[at : at + size].reshape(shape)
-            new = values[at + size : at + 2 * size].reshape(shape)
-            pieces.append(Piece(rect, old, new))
-            at += 2 * size
-        return tuple(pieces)
+        starts = [0, *ends[:-1]]
+        return tuple(
+            _piece(rect, sides, values[start:end])
+            for rect, sides, start, end in zip(self.rects, self._sides, starts, ends, strict=True)
+        )
+
+
+def _sizes(rect: Rect, sides: int) -> tuple[int, int]:
+    """How many values are kept of a piece, before and after."""
+    area = rect.width * rect.height
+    return 1 if sides & _OLD else area, 1 if sides & _NEW else area
+
+
+def _piece(rect: Rect, sides: int, values: U8) -> Piece:
+    shape, split = (rect.height, rect.width), _sizes(rect, sides)[0]
+    old, new = values[:split], values[split:]
+    return Piece(
+        rect,
+        uniform(int(old[0]), shape) if sides & _OLD else old.reshape(shape),
+        uniform(int(new[0]), shape) if sides & _NEW else new.reshape(shape),
+    )
 
 
 @dataclass(frozen=True, slots=True)

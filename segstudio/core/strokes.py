@@ -1,11 +1,13 @@
-"""Which pixels a round brush covers: dabs and capsules, to the pixel.
+"""Which pixels a brush covers: dabs and capsules, to the pixel.
 
-A pixel belongs to a stroke when its centre lies within half the brush size of the stroke's line. Rows of a convex
-shape are intervals, so the work is one interval a row, whatever the size.
+A pixel belongs to a stroke of a round brush when its centre lies within half the brush size of the stroke's line, and
+to one of a square brush when a square of that size, dragged along the line, passes over it. Rows of a convex shape are
+intervals, so the work is one interval a row, whatever the size.
 """
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from segstudio.core.arrays import Bool
 from segstudio.core.geometry import EMPTY, Rect
 
 Point = tuple[float, float]  # x, y in image coordinates; the centre of the first pixel is (0.5, 0.5)
+BrushShape = Literal["round", "square"]
 MIN_SIZE, MAX_SIZE = 1, 2000
 _SLACK = 1e-6  # keeps a pixel whose centre lies exactly on the rim, whatever the rounding
 _CHUNK = 256  # pixels of line rasterised at a time: bounds the box of a long diagonal
@@ -30,13 +33,16 @@ def snap(point: Point, size: int) -> Point:
     return float(math.floor(x + 0.5)), float(math.floor(y + 0.5))
 
 
-def capsules(start: Point, end: Point, size: int, bounds: Rect) -> Iterator[tuple[Rect, Bool]]:
+def capsules(
+    start: Point, end: Point, size: int, bounds: Rect, shape: BrushShape = "round"
+) -> Iterator[tuple[Rect, Bool]]:
     """Rasterise a brush of `size` pixels dragged straight from `start` to `end`.
 
     Args:
         start, end: pointer positions; snapped here.
-        size: diameter in pixels, 1 or more.
+        size: diameter, or side of the square, in pixels, 1 or more.
         bounds: nothing outside is yielded.
+        shape: of the brush.
 
     Yields:
         Rectangles inside `bounds` with a ``bool (h, w)`` each, true where the brush passed; together they are the
@@ -48,12 +54,12 @@ def capsules(start: Point, end: Point, size: int, bounds: Rect) -> Iterator[tupl
         f, g = part / parts, (part + 1) / parts
         a = (ax + (bx - ax) * f, ay + (by - ay) * f)
         b = (ax + (bx - ax) * g, ay + (by - ay) * g)
-        rect, covered = _capsule(a, b, size / 2, bounds)
+        rect, covered = _capsule(a, b, size / 2, bounds, shape)
         if not rect.empty:
             yield rect, covered
 
 
-def _capsule(a: Point, b: Point, radius: float, bounds: Rect) -> tuple[Rect, Bool]:
+def _capsule(a: Point, b: Point, radius: float, bounds: Rect, shape: BrushShape = "round") -> tuple[Rect, Bool]:
     reach = radius + _SLACK
     box = Rect(
         math.floor(min(a[0], b[0]) - reach),
@@ -64,7 +70,8 @@ def _capsule(a: Point, b: Point, radius: float, bounds: Rect) -> tuple[Rect, Boo
     if box.empty:
         return EMPTY, np.zeros((0, 0), np.bool_)
     rows = np.arange(box.y0, box.y1, dtype=np.float64) + 0.5
-    low, high = _row_intervals(a, b, reach, rows)
+    intervals = _row_intervals if shape == "round" else _square_intervals
+    low, high = intervals(a, b, reach, rows)
     columns = np.arange(box.x0, box.x1, dtype=np.float64) + 0.5
     return box, (columns >= low[:, None]) & (columns <= high[:, None])
 
@@ -92,6 +99,20 @@ def _row_intervals(
     return np.where(hit, np.minimum(low, body_low), low), np.where(hit, np.maximum(high, body_high), high)
 
 
+def _square_intervals(
+    a: Point, b: Point, radius: float, rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest x on each row of an upright square dragged from a to b; low > high where it misses."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    # Parts of the way, 0..1, during which the square is on the row.
+    first, last = _linear(dy, np.full(rows.shape, a[1]) - rows, -radius, radius)
+    first, last = np.maximum(first, 0.0), np.minimum(last, 1.0)
+    hit = first <= last
+    ends = a[0] + dx * np.where(hit, first, 0.0), a[0] + dx * np.where(hit, last, 0.0)
+    low = np.where(hit, np.minimum(*ends) - radius, np.inf)
+    return low, np.where(hit, np.maximum(*ends) + radius, -np.inf)
+
+
 def _linear(
     slope: float, offset: NDArray[np.float64], least: float, most: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -103,7 +124,7 @@ def _linear(
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def footprint(point: Point, size: int) -> list[Point]:
+def footprint(point: Point, size: int, shape: BrushShape = "round") -> list[Point]:
     """Outline of the pixels a dab at `point` covers, as one closed polygon of pixel corners.
 
     The cursor draws this, so what it shows is what a click paints.
@@ -111,7 +132,7 @@ def footprint(point: Point, size: int) -> list[Point]:
     x, y = snap(point, size)
     reach = size / 2 + 1
     bounds = Rect(math.floor(x - reach), math.floor(y - reach), math.ceil(x + reach), math.ceil(y + reach))
-    rect, covered = _capsule((x, y), (x, y), size / 2, bounds)
+    rect, covered = _capsule((x, y), (x, y), size / 2, bounds, shape)
     rows = [(rect.y0 + int(i), np.flatnonzero(covered[i])) for i in np.flatnonzero(covered.any(axis=1))]
     spans = [(row, rect.x0 + int(xs[0]), rect.x0 + int(xs[-1]) + 1) for row, xs in rows]
     right = [(float(end), float(row + step)) for row, _, end in spans for step in (0, 1)]

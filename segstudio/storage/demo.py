@@ -13,7 +13,8 @@ from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.history import Entry
 from segstudio.core.proposal import Proposal
 from segstudio.core.synthetic import CLASS_NAMES, Scene, draw_scene, draw_scribbles
-from segstudio.core.tools import BrushTool, Palette, Pointer
+from segstudio.core.tools.base import Kit, Palette, Pointer
+from segstudio.core.tools.brush import BrushTool
 from segstudio.errors import ProjectError
 from segstudio.storage import atomic
 from segstudio.storage.masks import read_mask, write_mask
@@ -148,7 +149,7 @@ def _paint(project: Project, key: str, scene: Scene, seed: int) -> None:
     document = project.load_document(key)
     document.on_commit.append(partial(_record, project, key))
     for scribble in draw_scribbles(scene, seed):
-        brush = BrushTool(Palette(value=scribble.value, size=scribble.size))
+        brush = BrushTool(Kit(Palette(value=scribble.value, size=scribble.size)))
         brush.press(document, Pointer(scribble.points[0]))
         for point in scribble.points[1:]:
             brush.move(Pointer(point))

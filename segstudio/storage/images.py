@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from segstudio.core.arrays import F32, U8, Pixels
+from segstudio.core.arrays import U8, Pixels
+from segstudio.core.tone import to_8bit
 from segstudio.errors import ImageError
 from segstudio.storage.headers import Header, read_header
 from segstudio.storage.naming import PROJECT_FILE, PROJECT_FOLDERS, natural_key
@@ -20,7 +21,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".
 
 _LOW, _HIGH = 0.5, 99.5  # percentiles of the display window
 _SAMPLE = 2**24  # values looked at for the percentiles of a float image
-_BAND = 2**24  # values converted at a time
+_BAND = 2**24  # values decoded at a time
 
 # Large microscope images are no attack; `read_header` has its own, higher limit.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -53,24 +54,7 @@ class Image:
         Values are mapped linearly from `window` to 0..255 and clipped; not-a-number is black. ``uint8`` is returned
         as it is, not copied.
         """
-        if self.pixels.dtype == np.uint8:
-            same: U8 = self.pixels
-            return same
-        if self.pixels.dtype == np.uint16:
-            table = self._windowed(np.arange(2**16, dtype=np.float32))
-            shown: U8 = np.take(table, self.pixels)
-            return shown
-        out: U8 = np.empty(self.pixels.shape, np.uint8)
-        for rows in _bands(self.pixels):
-            out[rows] = self._windowed(self.pixels[rows])
-        return out
-
-    def _windowed(self, values: F32) -> U8:
-        low, high = self.window
-        scaled = (values - np.float32(low)) * np.float32(255.0 / (high - low))
-        bounded = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0.0, 255.0)
-        shown: U8 = np.rint(bounded).astype(np.uint8)
-        return shown
+        return to_8bit(self.pixels, self.window)
 
 
 def read_image(path: Path) -> Image:
@@ -278,9 +262,3 @@ def _percentiles_of_counts(counts: np.ndarray) -> tuple[float, float]:
         left, right = (int(np.searchsorted(below, rank, side="right")) for rank in (int(place), -int(-place // 1)))
         out.append(left + (right - left) * (place - int(place)))
     return out[0], out[1]
-
-
-def _bands(pixels: Pixels) -> Iterator[slice]:
-    rows = max(1, _BAND * pixels.shape[0] // max(1, pixels.size))
-    for top in range(0, pixels.shape[0], rows):
-        yield slice(top, top + rows)

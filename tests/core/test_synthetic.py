@@ -6,13 +6,14 @@ import pytest
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
 from segstudio.core.synthetic import BACKGROUND, CLASS_NAMES, FIBRE, NUCLEUS, Scene, draw_scene, draw_scribbles
-from segstudio.core.tools import BrushTool, Palette, Pointer
+from segstudio.core.tools.base import Kit, Palette, Pointer
+from segstudio.core.tools.brush import BrushTool
 
 
 def painted(scene: Scene, seed: int) -> Document:
     document = Document(np.full(scene.truth.shape, VOID, np.uint8), ClassTable.of(CLASS_NAMES))
     for scribble in draw_scribbles(scene, seed):
-        brush = BrushTool(Palette(value=scribble.value, size=scribble.size))
+        brush = BrushTool(Kit(Palette(value=scribble.value, size=scribble.size)))
         brush.press(document, Pointer(scribble.points[0]))
         for point in scribble.points[1:]:
             brush.move(Pointer(point))

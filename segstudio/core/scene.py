@@ -1,0 +1,60 @@
+"""One document with its image, ready to be drawn at any scale."""
+
+from segstudio.core.arrays import U8
+from segstudio.core.document import Document
+from segstudio.core.proposal import Proposal
+from segstudio.core.pyramid import LabelPyramid, NearestPyramid, Pyramid
+
+
+class Scene:
+    """What the canvas draws: image, annotation, proposal and rejections, with their halved copies.
+
+    Making it reads every pixel once: for a large image, do it off the GUI thread.
+
+    Args:
+        document: its annotation is followed as it changes.
+        pyramid: the image.
+    """
+
+    def __init__(self, document: Document, pyramid: Pyramid) -> None:
+        self.document = document
+        self.pyramid = pyramid
+        self._annotation = LabelPyramid(document.annotation)
+        self._proposal: Proposal | None = None
+        self._classes: NearestPyramid | None = None
+        self._confidence: NearestPyramid | None = None
+        self._follow_proposal()
+        document.on_change.append(self._annotation.touch)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image."""
+        return self.pyramid.size
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of the labels."""
+        return self._annotation.count
+
+    def annotation(self, level: int) -> U8:
+        """The annotation at a level."""
+        return self._annotation.level(level)
+
+    def proposal(self, level: int) -> tuple[U8, U8, U8 | None] | None:
+        """Classes, confidence and rejections at a level, each ``uint8``; None without a proposal."""
+        self._follow_proposal()
+        if self._classes is None or self._confidence is None:
+            return None
+        rejected, step = self.document.rejected, 1 << level
+        return (
+            self._classes.level(level),
+            self._confidence.level(level),
+            None if rejected is None else rejected[::step, ::step],
+        )
+
+    def _follow_proposal(self) -> None:
+        proposal = self.document.proposal
+        if proposal is not self._proposal:
+            self._proposal = proposal
+            self._classes = None if proposal is None else NearestPyramid(proposal.classes)
+            self._confidence = None if proposal is None else NearestPyramid(proposal.confidence)
