@@ -1,42 +1,61 @@
 """What a person does with an open project: ties session and modelling to the workbench, and answers the actions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction
 
-from segstudio.core.document import Document
-from segstudio.core.history import Patch
-from segstudio.core.suggest import next_image
-from segstudio.core.tools import Palette
+from segstudio.core.keymap import Keymap
+from segstudio.core.tools.base import OPERATIONS, Kit, Palette, ToolName
 from segstudio.learn.backbones import BACKBONES, weights_state
 from segstudio.learn.events import Event, Started
-from segstudio.storage.project import ImageRecord, Project
-from segstudio.ui.actions import AppState
+from segstudio.storage.project import Project
+from segstudio.ui.action_table import TOOL_ORDER, TOOL_USES, AppState
+from segstudio.ui.background import Worker
+from segstudio.ui.browsing import Browsing
+from segstudio.ui.editing import Editing
 from segstudio.ui.hand import Hand
 from segstudio.ui.jobs import Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.seeing import Seeing
 from segstudio.ui.session import Session
-from segstudio.ui.thumbnails import Thumbnailer
 from segstudio.ui.workbench import Workbench
-
-_OPENING = "Opening…"
-_NONE_OPENS = "None of the images can be opened.\nThe log says why; add other images from the File menu."
-_NO_IMAGES = "No images yet.\nAdd a folder of images from the File menu, or drop one here."
 
 
 class Desk(QObject):
     """The life of one open project in the window.
 
+    Args:
+        project: owned from now on.
+        bench: where it is shown.
+        palette: class and options in hand.
+        tools: by tool, the action that takes it.
+        keymap: the keys of the classes.
+        kept: how things lay and looked the last time, as `kept` gave it.
+        status: where is said what happens.
+        parent: owner.
+
     Signals:
         state_changed(): `state` may differ.
+        crashed(str): work beside the window failed in a way nobody foresaw, with its traceback.
     """
 
     state_changed = Signal()
+    crashed = Signal(str)
 
     def __init__(
-        self, project: Project, bench: Workbench, palette: Palette, status: StatusLine, parent: QObject
+        self,
+        project: Project,
+        bench: Workbench,
+        palette: Palette,
+        tools: Mapping[ToolName, QAction],
+        keymap: Keymap,
+        kept: object,
+        status: StatusLine,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
         self.jobs = Jobs(self)
@@ -45,24 +64,26 @@ class Desk(QObject):
         self._bench = bench
         self._canvas = bench.canvas
         self._status = status
-        self._hand = Hand(self.session, bench, palette, self)
+        self._worker = Worker(self)
         self._seeing = Seeing(self.session, bench, status, self)
-        self._records: dict[str, ImageRecord] = {}
-        self._unreadable: set[str] = set()
+        kit = Kit(palette, self._worker, self._seeing.say, level=self._seeing.drag_level)
+        self._hand = Hand(self.session, bench, kit, tools, keymap, self)
+        self._editing = Editing(self.session, bench, self._seeing, self.jobs, kit, self)
+        self._browsing = Browsing(self.session, bench, self.jobs, self._seeing.say, self)
         self._has_model = False
-        self._thumbnails = Thumbnailer(self.jobs, self)
         self._links: list[Callable[[], object]] = []
         self._wire()
+        self._restore(kept)
         self._start()
 
     def state(self) -> AppState:
         """What the actions need to know."""
-        document, layers, key = self.session.document, self._canvas.layers, self.session.key
-        record = self._records.get(key) if key is not None else None
+        document, seeing, key = self.session.document, self._seeing, self.session.key
+        record = self._browsing.record(key)
         return AppState(
             project_open=True,
             image_open=document is not None,
-            images=len(self._records) > 1,
+            images=self._browsing.count > 1,
             can_undo=document is not None and document.history.can_undo,
             can_redo=document is not None and document.history.can_redo,
             training=self.modelling.training,
@@ -71,42 +92,88 @@ class Desk(QObject):
             model=self._has_model,
             proposal=document is not None and document.proposal is not None,
             reviewed=record is not None and record.reviewed,
+            classes=len(self.session.classes) > 0,
+            predecessor=self._browsing.predecessor() is not None,
             tool=self._hand.tool,
-            annotation_shown=layers.show_annotation,
-            proposal_shown=layers.show_proposal,
+            operation=self._hand.palette.operation,
+            annotation_shown=seeing.style.show_annotation,
+            proposal_shown=seeing.style.show_proposal,
+            minimap=self._bench.minimap_on,
+            history=not self._bench.history.isHidden(),
+            beside=seeing.comparing == "beside",
+            blink=seeing.comparing == "blink",
+            inverted=seeing.tone.inverted,
         )
 
     def handlers(self) -> dict[str, Callable[[], object]]:
         """What each action of an open project does, by action id."""
-        modelling, canvas, hand = self.modelling, self._canvas, self._hand
+        modelling, canvas, hand, editing = self.modelling, self._canvas, self._hand, self._editing
+        seeing, bench = self._seeing, self._bench
         return {
-            "undo": self.undo,
-            "redo": self.redo,
-            "tool_brush": lambda: hand.choose_tool("brush"),
-            "tool_eraser": lambda: hand.choose_tool("eraser"),
+            "undo": editing.undo,
+            "redo": editing.redo,
+            **{f"tool_{name}": partial(hand.choose_tool, name) for name in TOOL_ORDER if name is not None},
+            **{f"region_{name}": partial(hand.choose_operation, name) for name in OPERATIONS},
             "brush_smaller": lambda: hand.scale_size(-1),
             "brush_larger": lambda: hand.scale_size(1),
             "swap_class": hand.swap_class,
+            "snap_stroke": editing.snap_stroke,
+            "mask_from_strokes": editing.mask_from_strokes,
+            "delete_region": editing.delete_region,
+            "delete_class": editing.delete_class,
+            "fill_void": editing.fill_void,
+            "copy_previous": self._copy_previous,
             "fit": canvas.fit,
             "actual_size": lambda: canvas.zoom_to(1.0),
             "zoom_in": lambda: canvas.zoom_by(1.25),
             "zoom_out": lambda: canvas.zoom_by(0.8),
-            "toggle_annotation": self._seeing.toggle_annotation,
-            "toggle_proposal": self._seeing.toggle_proposal,
-            "opacity_up": lambda: self._seeing.step_opacity(1),
-            "opacity_down": lambda: self._seeing.step_opacity(-1),
-            "previous_image": lambda: self._step(-1),
-            "next_image": lambda: self._step(1),
-            "next_suggested": self._go_to_suggested,
-            "mark_reviewed": self._toggle_reviewed,
-            "train": lambda: self._train(self._bench.model.backbone, self._bench.model.transfer),
+            "toggle_annotation": seeing.toggle_annotation,
+            "toggle_proposal": seeing.toggle_proposal,
+            "opacity_up": lambda: seeing.step_opacity(1),
+            "opacity_down": lambda: seeing.step_opacity(-1),
+            "cycle_look": seeing.cycle_look,
+            "layers": bench.open_layers,
+            "contrast": bench.open_tone,
+            "auto_contrast": seeing.auto_contrast,
+            "invert": seeing.invert,
+            "reset_contrast": seeing.reset_contrast,
+            "beside": lambda: seeing.compare("beside"),
+            "blink": lambda: seeing.compare("blink"),
+            "minimap": self._toggle_minimap,
+            "history": self._toggle_history,
+            "reset_layout": self._reset_layout,
+            "previous_image": lambda: self._browsing.step(-1),
+            "next_image": lambda: self._browsing.step(1),
+            "next_suggested": self._browsing.go_to_suggested,
+            "mark_reviewed": self._browsing.toggle_reviewed,
+            "train": lambda: self._train(bench.model.backbone, bench.model.transfer),
             "stop": modelling.stop,
             "predict_image": modelling.predict_open_image,
             "predict_all": modelling.predict_all,
-            "accept_region": self.accept_region,
-            "accept_all": self.accept_all,
-            "reject_region": self.reject_region,
+            "accept_region": editing.accept_region,
+            "accept_all": editing.accept_all,
+            "reject_region": editing.reject_region,
+            "next_uncertain": editing.next_uncertain,
         }
+
+    def kept(self) -> dict[str, Any]:
+        """How things lie and look, for the preferences."""
+        return {
+            "options": self._hand.palette.kept(),
+            "seeing": self._seeing.kept(),
+            "layout": self._bench.layout_state(),
+        }
+
+    def set_keymap(self, keymap: Keymap) -> None:
+        """Other keys for the classes."""
+        self._hand.set_keymap(keymap)
+
+    def _restore(self, kept: object) -> None:
+        parts = kept if isinstance(kept, dict) else {}
+        self._hand.palette.restore(parts.get("options"))
+        self._hand.show_options()
+        self._seeing.restore(parts.get("seeing"))
+        self._bench.restore_layout(parts.get("layout"))
 
     # Building
 
@@ -114,15 +181,18 @@ class Desk(QObject):
         bench, session, modelling, canvas = self._bench, self.session, self.modelling, self._canvas
         self._link(canvas.hovered, self._seeing.tell_pixel)
         self._link(canvas.view_changed, self._seeing.tell_zoom)
-        self._link(canvas.size_changed, bench.options.set_size)
+        self._link(canvas.palette_turned, self._hand.show_options)
+        self._link(canvas.stroke_began, self._hand.stroke_began)
+        self._link(canvas.stroke_ended, self._hand.stroke_ended)
+        self._link(canvas.pen_seen, bench.options.show_pressure)
         self._link(canvas.kept_back, self._on_kept_back)
         self._link(canvas.peeked, self._seeing.peek)
-        self._link(bench.options.size_changed, self._hand.set_size)
-        self._link(bench.options.opacity_changed, self._seeing.set_opacity)
+        self._link(bench.options.changed, self._hand.set_option)
+        self._link(bench.tone.tone_changed, self._seeing.set_tone)
+        self._link(bench.layers.style_changed, self._seeing.set_style)
+        self._link(bench.history.go_to, self._editing.go_to)
         self._link(bench.classes.chosen, self._hand.choose_class)
         self._link(bench.classes.changed, session.set_classes)
-        self._link(bench.strip.chosen, session.open_image)
-        self._link(bench.strip.thumbnail_wanted, self._want_thumbnail)
         self._link(bench.model.train_requested, self._train)
         self._link(bench.model.stop_requested, modelling.stop)
         self._link(bench.model.use_requested, modelling.use_model)
@@ -131,17 +201,16 @@ class Desk(QObject):
         session.leaving.connect(self._on_leaving)
         session.opened.connect(self._on_opened)
         session.edited.connect(self._on_edited)
-        session.record_changed.connect(self._on_record)
-        session.images_changed.connect(self.reload_images)
         session.classes_changed.connect(self._on_classes)
-        session.unreadable.connect(self._pass_over)
         modelling.told.connect(self._on_event)
         modelling.running_changed.connect(self._on_running)
         modelling.models_changed.connect(self._on_models)
         modelling.problem.connect(self._seeing.complain)
         modelling.progressed.connect(self._on_progress)
-        self._thumbnails.ready.connect(bench.strip.set_thumbnail)
-        self._hand.tool_changed.connect(self.state_changed)
+        self._worker.failed.connect(self._seeing.complain)
+        self._worker.crashed.connect(self.crashed)
+        self._browsing.changed.connect(self.state_changed)
+        self._hand.tool_changed.connect(self._on_tool)
         self._seeing.layers_changed.connect(self.state_changed)
 
     def _link(self, signal: object, slot: Callable[..., object]) -> None:
@@ -159,9 +228,7 @@ class Desk(QObject):
         self._on_running()
         self._on_classes()
         self._on_models()
-        self._show_records()
-        last = project.setting("image")
-        self._open_first(last if last in self._records else None)
+        self._browsing.begin(project.setting("image"))
 
     def close(self, *, discard: bool = False) -> None:
         """Put everything on disk, ask every job to stop and let go of the workbench.
@@ -174,9 +241,12 @@ class Desk(QObject):
         Raises:
             SegStudioError: when strokes cannot be saved; everything stays open.
         """
+        self._canvas.finish_stroke()
+        self._editing.settle()
         self.session.close(discard=discard)
         self.jobs.close()
-        self._thumbnails.forget()
+        self._worker.close()
+        self._browsing.close()
         self._seeing.close()
         self._bench.model.set_running(False)
         self._bench.model.reset()
@@ -187,76 +257,22 @@ class Desk(QObject):
 
     # Images
 
-    def reload_images(self) -> None:
-        """Show the project's images anew."""
-        self._show_records()
-        if self.session.wanted is None:
-            self._open_first(None)
-
-    def _show_records(self) -> None:
-        self._records = {record.key: record for record in self.session.project.images()}
-        self._bench.strip.set_records(list(self._records.values()))
-        if self.session.key is not None:
-            self._bench.strip.set_current(self.session.key)
-        self._canvas.set_hint(_OPENING if self._records else _NO_IMAGES)
-        self.state_changed.emit()
-
-    def _open_first(self, key: str | None) -> None:
-        first = key or next(iter(self._records), None)
-        if first is not None:
-            self.session.open_image(first)
-
-    def _want_thumbnail(self, key: str) -> None:
-        record = self._records.get(key)
-        if record is not None:
-            self._thumbnails.want(key, record.path)
-
     def _on_leaving(self) -> None:
         self.session.keep_view(self._canvas.view)
         self._canvas.release_document()
+        self._bench.beside.release_document()
+        self._editing.forget()
 
     def _on_opened(self) -> None:
         image = self.session.image
         if image is None:
             return
-        self._canvas.show_document(image.document, image.pyramid, self.session.view())
+        self._canvas.show_scene(image.scene, self.session.view())
+        self._bench.show_beside(self._seeing.comparing == "beside")
+        self._seeing.show_image()
         self._bench.strip.set_current(image.key)
         self._seeing.say(f"{image.key}  ·  {image.record.width} × {image.record.height}")
         self._on_edited()
-
-    def _pass_over(self, key: str) -> None:
-        """With no image in the hand yet, try the others when one cannot be opened."""
-        self._unreadable.add(key)
-        if self.session.image is not None:
-            return
-        others = [other for other in self._records if other not in self._unreadable]
-        self._canvas.set_hint(_OPENING if others else _NONE_OPENS)
-        if others:
-            self._open_first(others[0])
-
-    def _step(self, by: int) -> None:
-        keys = self._bench.strip.keys_shown() or list(self._records)
-        key = self.session.wanted
-        if keys:
-            at = keys.index(key) + by if key in keys else 0
-            self.session.open_image(keys[max(0, min(len(keys) - 1, at))])
-
-    def _go_to_suggested(self) -> None:
-        key = next_image([(record.key, record.state) for record in self._records.values()], self.session.key)
-        if key is None:
-            self._seeing.say("Every other image is reviewed")
-        else:
-            self.session.open_image(key)
-
-    def _toggle_reviewed(self) -> None:
-        record = self._records.get(self.session.key or "")
-        if record is not None:
-            self.session.set_reviewed(not record.reviewed)
-
-    def _on_record(self, record: ImageRecord) -> None:
-        self._records[record.key] = record
-        self._bench.strip.update_record(record)
-        self.state_changed.emit()
 
     # Classes
 
@@ -264,6 +280,8 @@ class Desk(QObject):
         self._hand.show_class()
         self._bench.model.set_classes(self.session.classes)
         self._canvas.restyle()
+        self._bench.beside.restyle()
+        self._editing.strokes_moved()
 
     def _on_kept_back(self, indices: frozenset[int]) -> None:
         """Say which classes kept a stroke off their pixels."""
@@ -272,57 +290,29 @@ class Desk(QObject):
         names = ", ".join(self.session.classes[index].name for index in sorted(indices))
         self._seeing.warn(f"{names} {'is' if len(indices) == 1 else 'are'} locked")
 
-    # Editing
+    def _copy_previous(self) -> None:
+        if (key := self._browsing.predecessor()) is not None:
+            self._editing.copy_previous(key)
 
-    def undo(self) -> None:
-        """Take the last stroke back; a stroke that is being painted is dropped instead."""
-        if (document := self.session.document) is None:
-            return
-        if document.gesture is not None:
-            self._canvas.cancel_stroke()
-            self._seeing.say("Stroke dropped")
-        else:
-            self._tell("Undone", document.undo())
+    def _on_tool(self) -> None:
+        self._seeing.say(TOOL_USES[self._hand.tool])
+        self.state_changed.emit()
 
-    def redo(self) -> None:
-        """Do it again."""
-        if (document := self.session.document) is not None:
-            self._tell("Redone", document.redo())
+    # Layout
 
-    def accept_region(self) -> None:
-        """Accept the proposed region under the cursor."""
-        self._decide("Accepted", lambda document, x, y: document.accept_region(x, y))
+    def _toggle_minimap(self) -> None:
+        self._bench.set_minimap(not self._bench.minimap_on)
+        self.state_changed.emit()
 
-    def reject_region(self) -> None:
-        """Reject the proposed region under the cursor."""
-        self._decide("Rejected", lambda document, x, y: document.reject_region(x, y))
+    def _toggle_history(self) -> None:
+        self._bench.history.setVisible(self._bench.history.isHidden())
+        self._editing.list_strokes()
+        self.state_changed.emit()
 
-    def accept_all(self) -> None:
-        """Accept what is proposed with enough confidence."""
-        self._canvas.finish_stroke()
-        if (document := self.session.document) is not None:
-            self._tell("Accepted", document.accept_above(self._canvas.layers.threshold))
-
-    def _decide(self, word: str, act: Callable[[Document, int, int], Patch | None]) -> None:
-        self._canvas.finish_stroke()
-        document, pixel = self.session.document, self._canvas.pointer_pixel()
-        if document is None:
-            return
-        if pixel is None:
-            self._seeing.say("Point at a proposed region first")
-        else:
-            self._tell(word, act(document, *pixel))
-
-    def _tell(self, word: str, patch: Patch | None) -> None:
-        document = self.session.document
-        if patch is not None:
-            self._seeing.say(f"{word}: {patch.label.lower()}")
-        elif word in ("Undone", "Redone"):
-            self._seeing.say(f"{word}: nothing more")
-        elif document is not None and document.kept_back:
-            self._on_kept_back(document.kept_back)
-        else:
-            self._seeing.say("Nothing is proposed there")
+    def _reset_layout(self) -> None:
+        self._bench.restore_layout(None)
+        self._bench.set_minimap(True)
+        self.state_changed.emit()
 
     def _on_edited(self) -> None:
         document = self.session.document
@@ -331,6 +321,7 @@ class Desk(QObject):
         else:
             self._bench.review.set_summary(f"Proposed by {document.proposal.model}")
         self._seeing.tell_pixel(self._canvas.pointer_pixel())
+        self._editing.strokes_moved()
         self.state_changed.emit()
 
     # Modelling

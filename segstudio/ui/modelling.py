@@ -124,7 +124,7 @@ class Modelling(QObject):
         previous = self._one
         if previous is not None:
             previous.cancel()  # harmless when it is over
-        project, key, pixels = self._session.project, image.key, image.pixels
+        project, key, picture = self._session.project, image.key, image.picture
 
         def work(_emit: Emit, cancel: threading.Event) -> tuple[str, Proposal]:
             warm_up()
@@ -137,7 +137,7 @@ class Modelling(QObject):
             kept = self._loaded
             loaded = kept[1] if kept is not None and kept[0] == folder.name else load_model(folder, pick_device("auto"))
             self._loaded = (folder.name, loaded)
-            proposal = predict(loaded, pixels, cancel=cancel)
+            proposal = predict(loaded, picture.region(picture.bounds), cancel=cancel)
             project.save_proposal(key, proposal)
             return key, proposal
 

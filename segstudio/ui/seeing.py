@@ -1,12 +1,14 @@
-"""What is seen and said of the image in hand: layers, opacity, threshold, zoom, the pixel under the pointer."""
+"""What is seen and said of the image in hand: layers, contrast, two views, zoom, the pixel under the pointer."""
 
 import time
 from dataclasses import replace
+from typing import Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from segstudio.core.classes import VOID
-from segstudio.core.render import LayerStyle
+from segstudio.core.render import LayerStyle, Look
+from segstudio.core.tone import Tone, auto_window, dragged
 from segstudio.core.view import View
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.session import Session
@@ -14,14 +16,22 @@ from segstudio.ui.workbench import Workbench
 
 _OPACITY_STEP = 0.1
 _TICK_MS = 1000
+_BLINK_MS = 600
+_PIXEL_MS = 40  # between two looks at the pixel under the pointer
 _COMPLAINT_SECONDS = 6.0  # an error stays readable at least so long
+_LOOKS: tuple[Look, ...] = ("fill", "contour", "both")
+_OVERVIEW = 400  # pixels of the longer side the minimap needs at twice the resolution
+
+_STYLE_KEPT = ("annotation_opacity", "proposal_opacity", "annotation_look", "proposal_look")
+
+Compare = Literal["", "beside", "blink"]
 
 
 class Seeing(QObject):
-    """Keeps canvas, options and status line telling the same.
+    """Keeps canvas, pop-ups and status line telling the same.
 
     Signals:
-        layers_changed(): layers were shown or hidden.
+        layers_changed(): what is shown, or how, is another.
     """
 
     layers_changed = Signal()
@@ -32,64 +42,193 @@ class Seeing(QObject):
         self._bench = bench
         self._canvas = bench.canvas
         self._status = status
-        self._unpeeked: LayerStyle | None = None
+        self._style = self._canvas.layers
+        self._tone = Tone()
+        self._peeking = False
+        self._compare: Compare = ""
+        self._proposal_turn = False  # of blinking
+        self._pixel: tuple[int, int] | None = None
         self._saved_at: float | None = None
         self._complained_at = -_COMPLAINT_SECONDS
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._tell_saved)
         self._clock.start()
+        self._blinking = QTimer(self, interval=_BLINK_MS)
+        self._blinking.timeout.connect(self._blink_on)
+        self._looking = QTimer(self, interval=_PIXEL_MS, singleShot=True)
+        self._looking.timeout.connect(self._tell_pixel)
         session.saved.connect(self._on_saved)
         session.problem.connect(self.complain)
-        bench.options.set_opacity(self._canvas.layers.opacity)
         self.set_threshold(bench.review.threshold)
         status.set_saved("")
 
     def close(self) -> None:
         """Say nothing more, and leave nothing of this project in the status line."""
-        self._clock.stop()
+        for timer in (self._clock, self._blinking, self._looking):
+            timer.stop()
+        self.compare("")
+        self._bench.minimap.set_image(None)
+        self._bench.tone.set_image(None, (0.0, 255.0), "uint8")
         self._status.set_saved("")
         self._status.set_pixel("")
         self._status.set_zoom(0)
         self._status.set_device("")
         self._status.set_job("", None, False)
 
+    def kept(self) -> dict[str, Any]:
+        """How things are seen, for the preferences."""
+        style = {name: getattr(self._style, name) for name in _STYLE_KEPT}
+        return {"style": style, "tone": self._tone.to_dict(), "minimap": self._bench.minimap_on}
+
+    def restore(self, kept: object) -> None:
+        """As `kept` gave it; what does not fit is left as it is."""
+        if not isinstance(kept, dict):
+            return
+        style = kept.get("style")
+        for name, value in style.items() if isinstance(style, dict) else ():
+            opacity = name.endswith("opacity") and isinstance(value, float) and 0 <= value <= 1
+            if name in _STYLE_KEPT and (opacity or (name.endswith("look") and value in _LOOKS)):
+                self._style = replace(self._style, **{name: value})
+        self._bench.set_minimap(kept.get("minimap") is not False)
+        self.set_tone(Tone.from_dict(kept.get("tone")))
+        self._apply()
+
     # Layers
+
+    @property
+    def style(self) -> LayerStyle:
+        """How the layers are drawn, when nothing else is asked for by a held key or a comparison."""
+        return self._style
+
+    @property
+    def comparing(self) -> Compare:
+        """How annotation and proposal are compared at present."""
+        return self._compare
+
+    def set_style(self, style: LayerStyle) -> None:
+        """Draw the layers in another way."""
+        self._style = replace(style, threshold=self._style.threshold)
+        self._apply()
 
     def toggle_annotation(self) -> None:
         """Show or hide what a person painted."""
-        self._show(show_annotation=not self._canvas.layers.show_annotation)
+        self.set_style(replace(self._style, show_annotation=not self._style.show_annotation))
 
     def toggle_proposal(self) -> None:
         """Show or hide what the model says."""
-        self._show(show_proposal=not self._canvas.layers.show_proposal)
+        self.set_style(replace(self._style, show_proposal=not self._style.show_proposal))
+
+    def cycle_look(self) -> None:
+        """Draw the annotation as areas, as outlines, as both."""
+        look = _LOOKS[(_LOOKS.index(self._style.annotation_look) + 1) % len(_LOOKS)]
+        self.set_style(replace(self._style, annotation_look=look))
+        self.say({"fill": "Areas", "contour": "Outlines", "both": "Areas and outlines"}[look])
 
     def peek(self, down: bool) -> None:
         """Hide all labels while a key is held."""
-        if down:
-            self._unpeeked = self._canvas.layers
-            self._show(show_annotation=False, show_proposal=False)
-        elif self._unpeeked is not None:
-            self._canvas.set_layers(self._unpeeked)
-            self._unpeeked = None
-            self.layers_changed.emit()
+        if down != self._peeking:
+            self._peeking = down
+            self._apply()
 
     def step_opacity(self, steps: int) -> None:
         """Make the labels more opaque by steps, or less when negative."""
-        self.set_opacity(self._canvas.layers.opacity + steps * _OPACITY_STEP)
 
-    def set_opacity(self, opacity: float) -> None:
-        """Set the opacity of both layers, 0..1."""
-        opacity = min(1.0, max(0.0, round(opacity, 2)))
-        self._canvas.set_layers(replace(self._canvas.layers, opacity=opacity))
-        self._bench.options.set_opacity(opacity)
+        def stepped(opacity: float) -> float:
+            return min(1.0, max(0.0, round(opacity + steps * _OPACITY_STEP, 2)))
+
+        style = self._style
+        annotation, proposal = stepped(style.annotation_opacity), stepped(style.proposal_opacity)
+        self.set_style(replace(style, annotation_opacity=annotation, proposal_opacity=proposal))
+        self.say(f"Annotation {annotation:.0%}, proposal {proposal:.0%}")
 
     def set_threshold(self, percent: int) -> None:
         """Set the least confidence, in percent, that is drawn strong and accepted at once."""
-        self._canvas.set_layers(replace(self._canvas.layers, threshold=round(percent * 2.55)))
+        self._style = replace(self._style, threshold=round(percent * 2.55))
+        self._apply()
 
-    def _show(self, **fields: bool) -> None:
-        self._canvas.set_layers(replace(self._canvas.layers, **fields))
+    def compare(self, how: Compare) -> None:
+        """Show annotation and proposal side by side, or one after the other; the same again ends it."""
+        self._compare = "" if how == self._compare else how
+        self._bench.show_beside(self._compare == "beside")
+        if self._compare == "blink":
+            self._proposal_turn = False
+            self._blinking.start()
+        else:
+            self._blinking.stop()
+        self._apply()
+
+    def _blink_on(self) -> None:
+        self._proposal_turn = not self._proposal_turn
+        self._apply()
+        self.say("Proposal" if self._proposal_turn else "Annotation")
+
+    def _apply(self) -> None:
+        style = self._style
+        if self._peeking:
+            shown = replace(style, show_annotation=False, show_proposal=False)
+        elif self._compare == "beside":
+            shown = replace(style, show_annotation=True, show_proposal=False)
+        elif self._compare == "blink":
+            turn = self._proposal_turn
+            shown = replace(style, show_annotation=not turn, show_proposal=turn, whole_proposal=True)
+        else:
+            shown = style
+        self._canvas.set_layers(shown)
+        opinion = replace(style, show_annotation=False, show_proposal=not self._peeking, whole_proposal=True)
+        self._bench.beside.set_layers(opinion)
+        self._bench.layers.set_style(style)
         self.layers_changed.emit()
+
+    # Contrast
+
+    @property
+    def tone(self) -> Tone:
+        """How the image is seen."""
+        return self._tone
+
+    def set_tone(self, tone: Tone) -> None:
+        """See the image in another way; the next images, too."""
+        self._tone = tone
+        self._canvas.set_tone(tone)
+        self._bench.beside.set_tone(tone)
+        self._bench.tone.set_tone(tone)
+        self._bench.options.set_toned(not tone.neutral)
+        self._show_overview()
+        self.layers_changed.emit()
+
+    def auto_contrast(self) -> None:
+        """Black and white at the darkest and lightest half percent of the image."""
+        if self._session.image is not None:
+            # Of a reduced copy: the same to the eye, and it costs nothing.
+            self.set_tone(replace(self._tone, window=auto_window(self._session.image.scene.pyramid.smallest)))
+
+    def invert(self) -> None:
+        """Black for white."""
+        self.set_tone(replace(self._tone, inverted=not self._tone.inverted))
+
+    def reset_contrast(self) -> None:
+        """See the image as tools and network do."""
+        self.set_tone(Tone())
+
+    def drag_level(self, dx: float, dy: float) -> None:
+        """The window and level tool went so many screen pixels right and down."""
+        if self._session.image is not None:
+            self.set_tone(dragged(self._tone, self._session.image.picture.window, dx, dy))
+            low, high = self._tone.window or self._session.image.picture.window
+            self.say(f"Window {high - low:.4g}, level {(low + high) / 2:.4g}")
+
+    def show_image(self) -> None:
+        """Another image is in the hand."""
+        if (image := self._session.image) is not None:
+            picture = image.picture
+            self._bench.tone.set_image(picture.pixels, picture.window, picture.pixels.dtype)
+            self._show_overview()
+
+    def _show_overview(self) -> None:
+        if (image := self._session.image) is not None:
+            levels = [level for level in image.scene.pyramid.levels if max(level.shape[:2]) >= _OVERVIEW]
+            reduced = levels[-1] if levels else image.scene.pyramid.levels[0]
+            self._bench.minimap.set_image(self._canvas.toned(reduced), image.scene.size)
 
     # The status line
 
@@ -112,14 +251,19 @@ class Seeing(QObject):
         self._status.set_zoom(view.scale)
 
     def tell_pixel(self, pixel: tuple[int, int] | None) -> None:
-        """Show what is under the pointer: place, value, class, and what the model says."""
-        image = self._session.image
-        if pixel is None or image is None:
+        """Show what is under the pointer: place, value, class, and what the model says; some times a second."""
+        self._pixel = pixel
+        if not self._looking.isActive():
+            self._looking.start()
+
+    def _tell_pixel(self) -> None:
+        image, pixel = self._session.image, self._pixel
+        if pixel is None or image is None or not image.document.bounds.contains(*pixel):
             self._status.set_pixel("")
             return
         x, y = pixel
-        value = image.pixels[y, x]
-        shown = " ".join(str(int(v)) for v in value) if value.ndim else str(int(value))
+        value = image.picture.pixels[y, x]
+        shown = " ".join(f"{v:.6g}" for v in value) if value.ndim else f"{value:.6g}"
         parts = [f"{x}, {y}", shown, self._name(int(image.document.annotation[y, x]))]
         if (proposal := image.document.proposal) is not None:
             share = round(int(proposal.confidence[y, x]) / 2.55)

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from segstudio.core.arrays import U8
 from segstudio.core.classes import ClassTable
 from segstudio.core.document import Document
 from segstudio.core.history import Entry
+from segstudio.core.picture import Picture
 from segstudio.core.proposal import Proposal
-from segstudio.core.render import Pyramid
+from segstudio.core.pyramid import Pyramid
+from segstudio.core.scene import Scene
 from segstudio.core.view import View
 from segstudio.errors import SegStudioError
 from segstudio.storage.project import ImageRecord, Project
 from segstudio.storage.saver import Saver
+from segstudio.storage.spacing import read_spacing
 from segstudio.ui.jobs import Emit, Jobs
 
 log = logging.getLogger(__name__)
@@ -28,15 +30,18 @@ class OpenImage:
 
     Attributes:
         record: what the project knew of it when it was opened.
-        pixels: ``uint8 (H, W)`` or ``(H, W, 3)``, as displayed.
-        pyramid: the same with halved copies, for the canvas.
-        document: its annotation, proposal and history.
+        picture: its pixels, in their own depth.
+        scene: document and image with their halved copies, for the canvas.
     """
 
     record: ImageRecord
-    pixels: U8
-    pyramid: Pyramid
-    document: Document
+    picture: Picture
+    scene: Scene
+
+    @property
+    def document(self) -> Document:
+        """Annotation, proposal and history."""
+        return self.scene.document
 
     @property
     def key(self) -> str:
@@ -121,11 +126,13 @@ class Session(QObject):
 
         def load(_emit: Emit, _cancel: threading.Event) -> OpenImage:
             saver.flush()  # its own strokes first, should it come back just after it was left
-            pixels = project.read_image(key).display()
+            image, record = project.read_image(key), project.image(key)
+            picture = Picture(image.pixels, image.window, read_spacing(record.path))
             document = project.load_document(key)
+            document.picture = picture
             document.set_proposal(project.load_proposal(key))
             project.set_setting("image", key)
-            return OpenImage(project.image(key), pixels, Pyramid(pixels), document)
+            return OpenImage(record, picture, Scene(document, Pyramid(image.pixels)))
 
         def done(image: OpenImage) -> None:
             if request == self._request:

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from segstudio.ui.actions import ACTIONS, tooltip
+from segstudio.ui.action_table import ACTIONS, tooltip
 from segstudio.ui.icons import icon, logo
 from segstudio.ui.panels.parts import ElidedLabel, Picture, describe, heading, set_role, text_label
 from segstudio.ui.theme import Tokens

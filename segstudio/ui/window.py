@@ -10,15 +10,18 @@ from PySide6.QtCore import QByteArray, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWidget
 
-from segstudio.core.tools import Palette
+from segstudio.core.keymap import Keymap
+from segstudio.core.tools.base import Palette
 from segstudio.errors import SegStudioError
 from segstudio.storage.export import export_masks
 from segstudio.storage.images import find_images
 from segstudio.storage.naming import PROJECT_FILE
 from segstudio.storage.preferences import Preferences
 from segstudio.storage.project import AddReport, Project
-from segstudio.ui.actions import ACTIONS, ActionSet, AppState, search_button
+from segstudio.ui.action_table import ACTIONS, TOOL_ORDER, AppState, key_of, native
+from segstudio.ui.actions import ActionSet, label_search, search_button
 from segstudio.ui.desk import Desk
+from segstudio.ui.dialogs.key_table import key_rows, make_keymap
 from segstudio.ui.dialogs.new_project import NewProjectDialog
 from segstudio.ui.jobs import Emit, Jobs
 from segstudio.ui.opening import Opener
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 _TITLE = "SegStudio"
 _CLOSE_SECONDS = 10.0
 _GEOMETRY = "window geometry"
+_DESK = "desk"
+_KEYS = "keys"
 
 
 class Window(QMainWindow):
@@ -78,6 +83,9 @@ class Window(QMainWindow):
         self.start.demo_requested.connect(lambda: self.opener.open_demo())
         self.start.forget_requested.connect(self._forget)
         self.bench = Workbench(self._palette, self.actions_, tokens)
+        self._rows = key_rows()
+        self._keymap = make_keymap(self._rows, preferences.get(_KEYS))
+        self._bind()
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.bench)
@@ -102,6 +110,7 @@ class Window(QMainWindow):
         """Put everything on disk and go back to the start screen; whether that was done."""
         if self.desk is None:
             return True
+        self._keep(_DESK, self.desk.kept())
         try:
             self.desk.close()
         except SegStudioError as error:
@@ -176,8 +185,11 @@ class Window(QMainWindow):
             project.close()
             return
         self._remember(project.folder)
-        self.desk = Desk(project, self.bench, self._palette, self.status, self)
+        tools = {name: self.actions_[f"tool_{name}"] for name in TOOL_ORDER if name is not None}
+        kept = self._preferences.get(_DESK)
+        self.desk = Desk(project, self.bench, self._palette, tools, self._keymap, kept, self.status, self)
         self.desk.jobs.crashed.connect(self._jobs.crashed)
+        self.desk.crashed.connect(self._jobs.crashed)
         self.desk.state_changed.connect(self._refresh)
         self._stack.setCurrentWidget(self.bench)
         self.setWindowTitle(f"{project.name} - {_TITLE}")
@@ -239,6 +251,7 @@ class Window(QMainWindow):
             "theme_system": lambda: self.theme_wanted.emit("system"),
             "palette": self.open_palette,
             "shortcuts": self.show_shortcuts,
+            "keys": self.change_keys,
             "log_folder": self._open_logs,
             "about": self._about,
         }
@@ -253,9 +266,32 @@ class Window(QMainWindow):
         """Show all keys on one page."""
         from segstudio.ui.dialogs.shortcuts import ShortcutsDialog
 
-        dialog = ShortcutsDialog(self)
+        dialog = ShortcutsDialog(lambda name: tuple(native(key) for key in self._keymap.keys(name)), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
+
+    def change_keys(self) -> None:
+        """Ask which keys shall do what."""
+        from segstudio.ui.dialogs.keys import KeysDialog
+
+        dialog = KeysDialog(self._rows, self._keymap, self._take_keys, self._tokens, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _take_keys(self, keymap: Keymap) -> None:
+        self._preferences.set(_KEYS, {name: list(keys) for name, keys in keymap.changed.items()})
+        self._keymap = keymap
+        self._bind()
+
+    def _bind(self) -> None:
+        """Put the keymap in force everywhere."""
+        keymap = self._keymap
+        self.actions_.set_keymap(keymap)
+        label_search(self._search, self.actions_.specs["palette"], next(iter(self.actions_.keys("palette")), ""))
+        held = [[key_of(keys) for keys in keymap.keys(name)] for name in ("hold_pan", "hold_peek")]
+        self.bench.canvas.set_held_keys(pan=held[0], peek=held[1])
+        if self.desk is not None:
+            self.desk.set_keymap(keymap)
 
     def _ask_add(self) -> None:
         if chosen := QFileDialog.getExistingDirectory(self, "Add a folder of images"):
@@ -332,6 +368,13 @@ class Window(QMainWindow):
             elif folder.is_dir():
                 self.ask_new_project(folder)
 
+    def _keep(self, name: str, value: object) -> None:
+        """Remember how the window was; no reason to disturb anybody when that fails."""
+        try:
+            self._preferences.set(name, value)
+        except SegStudioError as error:
+            log.warning("%s", error)
+
     def _restore_geometry(self) -> None:
         saved = str(self._preferences.get(_GEOMETRY, ""))
         if not saved or not self.restoreGeometry(QByteArray.fromBase64(saved.encode())):
@@ -342,10 +385,7 @@ class Window(QMainWindow):
         if not self.close_project():
             event.ignore()
             return
-        try:
-            self._preferences.set(_GEOMETRY, self.saveGeometry().toBase64().toStdString())
-        except SegStudioError as error:
-            log.warning("%s", error)
+        self._keep(_GEOMETRY, self.saveGeometry().toBase64().toStdString())
         self._jobs.close()
         self._jobs.wait(_CLOSE_SECONDS)
         for desk in list(self._leaving):

@@ -11,7 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QMainWindow, QToolButton
 from pytestqt.qtbot import QtBot
 
-from segstudio.ui.actions import ACTIONS, TOOLS, ActionSet, AppState
+from segstudio.ui.action_table import ACTIONS, TOOLS, AppState
+from segstudio.ui.actions import ActionSet
 from segstudio.ui.icons import icon_names
 from segstudio.ui.panels.parts import NameEdit
 from segstudio.ui.theme import Tokens
@@ -66,7 +67,15 @@ def test_every_id_is_handled_and_nothing_else(window: QMainWindow, tokens: Token
 
 
 EVERYTHING = AppState(
-    project_open=True, image_open=True, images=True, can_undo=True, can_redo=True, model=True, proposal=True
+    project_open=True,
+    image_open=True,
+    images=True,
+    can_undo=True,
+    can_redo=True,
+    model=True,
+    proposal=True,
+    classes=True,
+    predecessor=True,
 )
 
 

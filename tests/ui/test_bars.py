@@ -1,13 +1,20 @@
-"""Tool options, review panel, status line, side bar."""
+"""Review panel, status line."""
 
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QAction, QMouseEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QSlider, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
-from segstudio.ui.panels.options import MAX_SIZE, MIN_SIZE, STEPS, ToolOptions, position_of, size_at
 from segstudio.ui.panels.review import EMPTY, ReviewPanel
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.theme import LIGHT, Tokens
@@ -25,73 +32,6 @@ def show(widget: QWidget, qtbot: QtBot) -> None:
 
 def slider(widget: QWidget, name: str) -> QSlider:
     return next(found for found in widget.findChildren(QSlider) if found.accessibleName() == name)
-
-
-# Tool options
-
-
-@pytest.fixture
-def options(qtbot: QtBot, tokens: Tokens) -> ToolOptions:
-    made = ToolOptions(tokens)
-    show(made, qtbot)
-    return made
-
-
-def test_the_size_slider_is_logarithmic() -> None:
-    assert (size_at(0), size_at(STEPS)) == (MIN_SIZE, MAX_SIZE)
-    assert abs(size_at(STEPS // 2) - (MIN_SIZE * MAX_SIZE) ** 0.5) < 1
-    assert all(abs(size_at(position_of(size)) - size) <= max(1, size * 0.01) for size in (1, 2, 7, 20, 300, 2000))
-
-
-def test_option_setters_do_not_echo(options: ToolOptions) -> None:
-    said: list[object] = []
-    options.size_changed.connect(said.append)
-    options.opacity_changed.connect(said.append)
-    for size in (1, 37, 2000, 99999):
-        options.set_size(size)
-    options.set_opacity(0.25)
-    options.set_opacity(7)
-    options.set_tool("Eraser", "eraser")
-    assert said == []
-    assert options.findChild(QSpinBox).value() == MAX_SIZE  # type: ignore[union-attr]
-    assert "100 %" in words(options)
-    assert "Eraser" in words(options)
-
-
-def test_any_size_shown_is_kept_to_the_pixel(options: ToolOptions) -> None:
-    box = options.findChild(QSpinBox)
-    assert isinstance(box, QSpinBox)
-    for size in range(1, 200):
-        options.set_size(size)
-        assert box.value() == size
-
-
-def test_sliding_and_typing_tell(options: ToolOptions) -> None:
-    sizes: list[int] = []
-    opacities: list[float] = []
-    options.size_changed.connect(sizes.append)
-    options.opacity_changed.connect(opacities.append)
-    slider(options, "Brush size").setValue(STEPS)
-    slider(options, "Label opacity").setValue(30)
-    box = options.findChild(QSpinBox)
-    assert isinstance(box, QSpinBox)
-    box.selectAll()
-    QTest.keyClicks(box, "45")
-    QTest.keyClick(box, Qt.Key.Key_Return)
-    assert sizes == [MAX_SIZE, 45]
-    assert opacities == [0.3]
-    assert slider(options, "Brush size").value() == position_of(45)
-
-
-def test_a_click_on_the_groove_jumps_there(options: ToolOptions) -> None:
-    found = slider(options, "Label opacity")
-    found.setValue(0)
-    at = QPointF(found.width() * 0.75, found.height() / 2)
-    for kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease):
-        left = Qt.MouseButton.LeftButton
-        event = QMouseEvent(kind, at, found.mapToGlobal(at), left, left, Qt.KeyboardModifier.NoModifier)
-        QApplication.sendEvent(found, event)
-    assert 70 <= found.value() <= 80
 
 
 # Review

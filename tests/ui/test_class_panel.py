@@ -2,9 +2,9 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QColorDialog, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QColorDialog, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from segstudio.core.classes import ClassTable
@@ -127,6 +127,48 @@ def test_eye_and_padlock(panel: ClassPanel) -> None:
     assert (heard.tables[-1][1].locked, heard.tables[-1][1].visible) == (False, False)
     assert len(heard.tables) == 3
     assert heard.chosen == []
+
+
+def visible(table: ClassTable) -> list[bool]:
+    return [item.visible for item in table]
+
+
+def test_alt_click_on_the_eye_shows_one_class_alone_and_again_all(panel: ClassPanel) -> None:
+    panel.set_classes(ClassTable.of(["a", "b", "c"]).change(1, visible=False, locked=True), 0)
+    heard = Heard(panel)
+    for _ in range(2):
+        QTest.mouseClick(control(panel, "Show b"), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier)
+    QTest.mouseClick(control(panel, "Show c"), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier)
+    QTest.mouseClick(control(panel, "Show a"), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier)
+    assert [visible(table) for table in heard.tables] == [
+        [False, True, False],
+        [True, True, True],
+        [False, False, True],
+        [True, False, False],
+    ]
+    assert all(table[1].locked for table in heard.tables)
+    assert heard.chosen == []
+
+
+def test_the_menu_of_a_class_shows_it_alone(panel: ClassPanel) -> None:
+    heard = Heard(panel)
+    for title in ("Show only this class", "Show all classes"):
+        at = QPoint(100, 16)
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, row(panel, 1).mapToGlobal(at))
+        QApplication.sendEvent(row(panel, 1), event)
+        menu = next(found for found in row(panel, 1).findChildren(QMenu) if found.isVisible())
+        next(action for action in menu.actions() if action.text() == title).trigger()
+        menu.close()
+    assert [visible(table) for table in heard.tables] == [[False, True], [True, True]]
+
+
+def test_a_class_on_its_own_stays_shown(panel: ClassPanel) -> None:
+    panel.set_classes(ClassTable.of(["a"]), 0)
+    heard = Heard(panel)
+    QTest.mouseClick(control(panel, "Show a"), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier)
+    panel.solo(7)
+    assert heard.tables == []
+    assert control(panel, "Show a").isChecked()
 
 
 def test_the_swatch_asks_for_a_colour(panel: ClassPanel, qtbot: QtBot) -> None:

@@ -12,11 +12,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from segstudio.ui.actions import ACTIONS, ActionSet, AppState
+from segstudio.ui.action_table import ACTIONS, AppState, native
+from segstudio.ui.actions import ActionSet
 from segstudio.ui.dialogs.crash import CrashDialog
 from segstudio.ui.dialogs.new_project import CHOOSE, Looked, NewProject, NewProjectDialog, look_for_images
 from segstudio.ui.dialogs.palette import CommandPalette, match
-from segstudio.ui.dialogs.shortcuts import HANDS, ShortcutsDialog
+from segstudio.ui.dialogs.key_table import key_rows
+from segstudio.ui.dialogs.shortcuts import ShortcutsDialog, hands
 from segstudio.ui.theme import Tokens
 
 
@@ -139,13 +141,14 @@ def test_the_report_can_be_copied(tokens: Tokens, qtbot: QtBot, tmp_path: Path) 
 
 def test_the_page_lists_every_key(qtbot: QtBot, tokens: Tokens) -> None:
     assert tokens.dark
-    dialog = ShortcutsDialog()
+    by_id = {row.id: tuple(native(keys) for keys in row.keys) for row in key_rows()}
+    dialog = ShortcutsDialog(by_id.__getitem__)
     qtbot.addWidget(dialog)
     words = {label.text() for label in dialog.findChildren(QLabel)}
     for spec in ACTIONS:
         if spec.shortcuts:
             assert {spec.title, spec.keys} <= words
-    for text, keys in HANDS:
+    for text, keys in hands(by_id.__getitem__):
         assert {text, *keys} <= words
 
 

@@ -27,6 +27,7 @@ from segstudio.ui.dialogs.new_project import NewProjectDialog
 from segstudio.ui.dialogs.shortcuts import ShortcutsDialog
 from segstudio.ui.icons import icon, icon_names, logo
 from segstudio.ui.panels.classes import ClassPanel
+from segstudio.ui.panels.history import HistoryPanel
 from segstudio.ui.panels.images import ImageStrip
 from segstudio.ui.panels.model import ModelPanel
 from segstudio.ui.panels.options import ToolOptions
@@ -74,7 +75,7 @@ def everything(
     start.set_recent([RecentProject(tmp_path), RecentProject(tmp_path / "gone", missing=True)])
     widgets: list[QWidget] = [
         classes, model, strip, start, review(deeds), ToolOptions(tokens), StatusLine(tokens),
-        NewProjectDialog(None, tokens), CrashDialog("report", tmp_path / "log", tokens), ShortcutsDialog(),
+        NewProjectDialog(None, tokens), CrashDialog("report", tmp_path / "log", tokens), ShortcutsDialog(lambda _name: ("X",)),
     ]  # fmt: skip
     return widgets
 
@@ -101,7 +102,7 @@ def test_nothing_in_the_side_bar_is_cut_off(
     classes, model = ClassPanel(tokens), ModelPanel(tokens)
     classes.set_classes(ClassTable.of(["background", "a class with a name far too long for any side bar"]), 0)
     model.set_backbones([("a", "A backbone with a name far too long for any side bar", True)])
-    bar = SideBar(classes=classes, model=model, review=review(deeds))
+    bar = SideBar(classes=classes, model=model, history=HistoryPanel(tokens), review=review(deeds))
     qtbot.addWidget(bar)
     bar.resize(width, 700)
     with qtbot.waitExposed(bar):
@@ -117,7 +118,7 @@ def test_nothing_in_the_side_bar_is_cut_off(
 def test_the_side_bar_fits_a_small_window(tokens: Tokens, deeds: dict[str, QAction], qtbot: QtBot) -> None:
     classes = ClassPanel(tokens)
     classes.set_classes(ClassTable.of([f"class {at}" for at in range(40)]), 0)
-    bar = SideBar(classes=classes, model=ModelPanel(tokens), review=review(deeds))
+    bar = SideBar(classes=classes, model=ModelPanel(tokens), history=HistoryPanel(tokens), review=review(deeds))
     qtbot.addWidget(bar)
     assert bar.minimumSizeHint().height() <= 480
 

@@ -1,212 +1,257 @@
 """The canvas: a viewport with a hand that paints on it."""
 
-from enum import Enum, auto
+from collections.abc import Iterable
+from typing import Literal
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPointingDevice,
+    QResizeEvent,
+    QTabletEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
-from segstudio.core.strokes import Point
-from segstudio.core.tools import Palette, Pointer, Tool
-from segstudio.ui.canvas.viewport import Viewport
+from segstudio.core.scene import Scene
+from segstudio.core.tools.base import Palette, Pointer, Tool
+from segstudio.core.view import View
+from segstudio.ui.canvas.pointing import Drag, drag_of, pinch_of, shape_of, wheel_of
+from segstudio.ui.canvas.tool_view import ToolView
 
-_WHEEL_STEP = 240.0  # wheel units that double the scale: two notches
 _SIZE_STEP = 1.1
 _RESIZE_REACH = 8.0  # widget pixels of Alt+right-drag a size step takes
 
+Held = Literal["pan", "peek"]
+_PAN: Held = "pan"
+_PEEK: Held = "peek"
+_TOOL_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Backspace, Qt.Key.Key_Escape)
+_LEFT, _RIGHT, _NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.NoButton
 
-class _Drag(Enum):
-    NONE = auto()
-    PAINT = auto()
-    PAN = auto()
-    RESIZE = auto()
 
-
-class Canvas(Viewport):
-    """Turns mouse, wheel and held keys into what the tool in hand does.
+class Canvas(ToolView):
+    """Turns mouse, pen, wheel and held keys into what the tool in hand does.
 
     Args:
-        palette: class and size in hand, shared with the tools.
+        palette: class and options in hand, shared with the tools.
 
     Signals:
-        hovered(object): image pixel (x, y) under the pointer, or None.
-        size_changed(int): the brush was resized by hand.
-        kept_back(object): the locked classes (frozenset of int) that kept pixels from the stroke that just ended.
+        palette_turned(): size or another option was changed by hand, on the canvas.
         peeked(bool): the key that hides the labels while it is held went down or up.
+        pen_seen(): a pen touched the canvas.
+        resized(): the canvas has another size.
     """
 
-    hovered = Signal(object)
-    size_changed = Signal(int)
-    kept_back = Signal(object)
+    palette_turned = Signal()
+    resized = Signal()
     peeked = Signal(bool)
+    pen_seen = Signal()
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(palette, parent)
         self.setObjectName("canvas")
         self.setAccessibleName("Image canvas")
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._palette = palette
-        self._tool: Tool | None = None
-        self._drag = _Drag.NONE
-        self._button = Qt.MouseButton.NoButton
+        self.grabGesture(Qt.GestureType.PinchGesture)
+        self._drag = Drag.NONE
+        self._button = _NONE
         self._from = QPointF()
-        self._at: Point | None = None  # image coordinates of the pointer while it is over the canvas
         self._space = False
+        self._held_keys: dict[int, Held] = {Qt.Key.Key_Space: _PAN, Qt.Key.Key_QuoteLeft: _PEEK}
 
     def set_tool(self, tool: Tool) -> None:
-        """Take another tool into the hand; a running stroke is finished."""
-        self.finish_stroke()
-        self._tool = tool
-        self.palette_changed()
+        """See `ToolView.set_tool`."""
+        super().set_tool(tool)
+        self._show_pointer()
 
-    def palette_changed(self) -> None:
-        """Class or size in hand changed: the cursor shows it."""
-        document, tool = self._document, self._tool
-        if self._at is None or document is None or tool is None:
-            self.place_cursor(None)
-            return
-        value, erases = self._palette.value, tool.label == "Eraser"
-        known = value < len(document.classes) and not erases
-        self.place_cursor(self._at, self._palette.size, QColor(document.classes[value].color if known else "white"))
+    def set_held_keys(self, *, pan: Iterable[int], peek: Iterable[int]) -> None:
+        """The keys (`Qt.Key`) that act while they are held."""
+        self._held_keys = {**dict.fromkeys(pan, _PAN), **dict.fromkeys(peek, _PEEK)}
 
-    def restyle(self) -> None:
-        """See `Viewport.restyle`; the cursor has the colour of its class, too."""
-        super().restyle()
-        self.palette_changed()
+    def show_scene(self, scene: Scene, view: View | None = None) -> None:
+        """See `Viewport.show_scene`."""
+        super().show_scene(scene, view)
+        self._show_pointer()
 
     def release_document(self) -> None:
-        """Show nothing; a running stroke is finished first."""
-        self.finish_stroke()
+        """See `ToolView.release_document`."""
         super().release_document()
         self._show_pointer()
 
-    def pointer_pixel(self) -> tuple[int, int] | None:
-        """Image pixel under the pointer, where Enter and Backspace act; None when it is elsewhere."""
-        if self._document is None or self._at is None:
-            return None
-        pixel = int(self._at[0] // 1), int(self._at[1] // 1)
-        return pixel if self._document.bounds.contains(*pixel) else None
+    @property
+    def room(self) -> tuple[int, int]:
+        """Width and height in physical pixels."""
+        return self._room()
 
-    # Strokes
-
-    def finish_stroke(self) -> None:
-        """End a running stroke as if the button had been let go here."""
-        if self._drag is _Drag.PAINT:
-            self._drag = _Drag.NONE
-            if self._tool is not None and self._tool.active and self._document is not None:
-                gesture = self._document.gesture
-                if gesture is not None:
-                    gesture.finish()
-
-    def cancel_stroke(self) -> None:
-        """Drop a running stroke, leaving no trace."""
-        if self._drag is _Drag.PAINT and self._tool is not None:
-            self._drag = _Drag.NONE
-            self._tool.cancel()
-
-    def _pointer(self, event: QMouseEvent, right: bool = False) -> Pointer:
-        modifiers = event.modifiers()
-        return Pointer(
-            self.image_point(event.position()),
-            reverse=right or bool(modifiers & Qt.KeyboardModifier.AltModifier),
-            straight=bool(modifiers & Qt.KeyboardModifier.ShiftModifier),
-        )
-
-    # Mouse and wheel
+    # The mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        if self._document is None or self._drag is not _Drag.NONE:
+        if self.document is None or self._busy:
             return
-        left, right = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
-        button = event.button()
-        self._from, self._button = event.position(), button
-        if button == Qt.MouseButton.MiddleButton or (self._space and button == left):
-            self._drag = _Drag.PAN
+        self._from, self._button = event.position(), event.button()
+        drag = drag_of(event.button(), event.modifiers(), hand=self._moves_image)
+        if drag is Drag.PAINT:
+            self._press(self._of_mouse(event))
+        else:
+            self._drag = drag
             self._show_pointer()
-        elif button == right and event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            self._drag = _Drag.RESIZE
-        elif button in (left, right) and self._tool is not None:
-            self._drag = _Drag.PAINT
-            self._tool.press(self._document, self._pointer(event, button == right))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Qt's virtual: closes an open shape; otherwise it is one more press, as in fast dabbing."""
+        free = not self._busy and not self._moves_image
+        if event.button() == _LEFT and free and self._tool is not None and self._tool.confirm():
+            self.palette_changed()
+            return
+        self.mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
-        position = event.position()
+        position, at = event.position(), self._at
         step, self._from = position - self._from, position
-        if self._drag is _Drag.RESIZE:
+        if self._button != _NONE and not event.buttons() & self._button and at is not None:
+            # The release went elsewhere, to a window that came up meanwhile: what was done since counts for nothing.
+            self._let_go(self._pointer_at(at))
+        if self._drag is Drag.RESIZE:
             self._resize_brush(_SIZE_STEP ** (step.x() / _RESIZE_REACH))
             return
-        if self._drag is _Drag.PAN:
+        if self._drag is Drag.PAN:
+            self._spot = position
             self.pan_by(step.x(), step.y())
-        elif self._drag is _Drag.PAINT and self._tool is not None:
-            self._tool.move(self._pointer(event))
-        self._hover(position)
+        self._go_to(position, self._of_mouse(event))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
-        if event.button() != self._button:
-            return
-        drag, self._drag = self._drag, _Drag.NONE
-        if drag is _Drag.PAINT and self._tool is not None:
-            self._tool.release(self._pointer(event))
-            if self._document is not None and self._document.kept_back:
-                self.kept_back.emit(self._document.kept_back)
-        self._show_pointer()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Qt's virtual."""
-        delta = event.angleDelta()
-        units = delta.y() or delta.x()  # with Shift or Alt some platforms turn the wheel sideways
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._resize_brush(_SIZE_STEP ** (units / 120))
-        else:
-            self.zoom_by(2 ** (units / _WHEEL_STEP), event.position())
-            self._hover(event.position())
-        event.accept()
+        if event.button() == self._button:
+            self._let_go(self._of_mouse(event))
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Qt's virtual."""
         self._show_pointer()
-        self._hover(event.position())
+        self._go_to(event.position(), self._pointer_at(self.image_point(event.position())))
 
     def leaveEvent(self, event: QEvent) -> None:
         """Qt's virtual."""
-        self._at = None
-        self.place_cursor(None)
+        self._spot = None
+        self._hover_tool(None)
         self.hovered.emit(None)
         super().leaveEvent(event)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a button or a pen is held for something."""
+        return self._painting or self._drag is not Drag.NONE
+
+    @property
+    def _moves_image(self) -> bool:
+        """Whether the left button drags the image, with the tool in hand or the key that is held."""
+        return self._space or (self._tool is not None and self._tool.cursor == "hand")
+
+    def _of_mouse(self, event: QMouseEvent) -> Pointer:
+        return self._pointer_at(self.image_point(event.position()), event.modifiers(), reverse=self._button == _RIGHT)
+
+    def _go_to(self, spot: QPointF, pointer: Pointer) -> None:
+        """The pointer is somewhere else."""
+        self._spot = spot
+        if self.document is None:
+            return
+        if self._painting:
+            self._move(pointer)
+        elif self._drag is Drag.NONE:
+            self._hover_tool(pointer)
+        else:
+            self.palette_changed()
+        self.hovered.emit(self.pointer_pixel())
+
+    def _let_go(self, pointer: Pointer) -> None:
+        self._drag, self._button = Drag.NONE, _NONE
+        if self._painting:
+            self._release(pointer)
+        self._show_pointer()
+
+    # Pen, wheel and touch
+
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        """Qt's virtual: a pen paints with its pressure and takes away with its other end."""
+        eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
+        at, kind = self.image_point(event.position()), event.type()
+        pointer = self._pointer_at(at, event.modifiers(), reverse=eraser, pressure=event.pressure())
+        event.accept()
+        if self.document is None or event.buttons() not in (_LEFT, _NONE) or self._drag is not Drag.NONE:
+            event.ignore()  # the pen's side buttons, and what moves the image, are the mouse's
+        elif kind == QEvent.Type.TabletPress and not self._busy and not self._moves_image:
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+            self.pen_seen.emit()
+            self._press(pointer)
+        elif kind == QEvent.Type.TabletRelease and self._painting:
+            self._release(pointer)
+        elif kind == QEvent.Type.TabletMove:
+            self._go_to(event.position(), pointer)
+        else:
+            event.ignore()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Qt's virtual."""
+        turned, spot = wheel_of(event), event.position()
+        event.accept()
+        if turned.steps:
+            self._turn(turned.steps)
+            return
+        self._spot = spot
+        if any(turned.pan):
+            self.pan_by(*turned.pan)
+        else:
+            self.zoom_by(turned.factor, spot)
+        if self._painting:
+            self._go_to(spot, self._pointer_at(self.image_point(spot), event.modifiers()))
+
+    def _turn(self, steps: float) -> None:
+        if self._tool is not None and self._tool.turn(steps):
+            self.palette_turned.emit()
+            self.options_changed()
+        else:
+            self._resize_brush(_SIZE_STEP**steps)
 
     def _resize_brush(self, factor: float) -> None:
         self._palette.resize(factor)
         self.palette_changed()
-        self.size_changed.emit(self._palette.size)
-
-    def _hover(self, position: QPointF) -> None:
-        if self._document is not None:
-            self._at = self.image_point(position)
-            self.palette_changed()
-            self.hovered.emit(self.pointer_pixel())
+        self.palette_turned.emit()
 
     def _show_pointer(self) -> None:
-        if self._drag is _Drag.PAN:
-            self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        elif self._space:
-            self.setCursor(Qt.CursorShape.OpenHandCursor)
-        elif self._document is not None and self._tool is not None:
-            self.setCursor(Qt.CursorShape.BlankCursor)  # the outline is the cursor
-        else:
-            self.unsetCursor()
+        kind = None if self._tool is None or self.document is None else self._tool.cursor
+        self.setCursor(shape_of(self._drag, kind, hand=self._space))
 
-    # Held keys
+    # Keys
+
+    def event(self, event: QEvent) -> bool:
+        """Qt's virtual: pinching, and keys that belong to an open shape before they belong to a menu."""
+        if (pinch := pinch_of(event, self)) is not None:
+            self.zoom_by(*pinch)
+            event.accept()
+            return True
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
+            wanted = self._tool is not None and self._tool.active and event.key() in _TOOL_KEYS
+            if wanted and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+                event.accept()
+                return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Qt's virtual."""
-        key = event.key()
+        key, tool = event.key(), self._tool
         if key == Qt.Key.Key_Escape:
             self.cancel_stroke()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and tool is not None and tool.active:
+            tool.confirm()
+            self.palette_changed()
+        elif key == Qt.Key.Key_Backspace and tool is not None and tool.active:
+            tool.back()
+            self.palette_changed()
         elif not self._hold(event, True):
             super().keyPressEvent(event)
 
@@ -222,13 +267,19 @@ class Canvas(Viewport):
         self._show_pointer()
         super().focusOutEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt's virtual."""
+        super().resizeEvent(event)
+        self.resized.emit()
+
     def _hold(self, event: QKeyEvent, down: bool) -> bool:
         """Whether the key is one that acts while it is held."""
-        if event.key() not in (Qt.Key.Key_Space, Qt.Key.Key_QuoteLeft):
+        held = self._held_keys.get(event.key())
+        if held is None:
             return False
         if event.isAutoRepeat():
             return True
-        if event.key() == Qt.Key.Key_Space:
+        if held == "pan":
             self._space = down
             self._show_pointer()
         else:

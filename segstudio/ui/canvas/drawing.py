@@ -3,53 +3,49 @@
 import math
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from segstudio.core.arrays import U8, U32
-from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
-from segstudio.core.render import LabelPainter, Pyramid, visible_part
+from segstudio.core.render import LabelPainter, render_image, visible_part
+from segstudio.core.scene import Scene
+from segstudio.core.tone import ToneMap
 from segstudio.core.view import View
 
+_FORMATS = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_RGB888, 4: QImage.Format.Format_RGBX8888}
 _GRID_SCALE = 12.0  # view pixels an image pixel must take before the grid helps more than it hides
 
 
-def draw_layers(
-    painter: QPainter,
-    ratio: float,
-    pyramid: Pyramid,
-    labels: LabelPainter,
-    document: Document,
-    view: View,
-    rect: Rect,
-) -> None:
+def draw_layers(painter: QPainter, scene: Scene, labels: LabelPainter, tone: ToneMap, view: View, rect: Rect) -> None:
     """Draw image, annotation and proposal where they meet `rect`, in physical view pixels."""
-    part = visible_part(view, pyramid.size, rect)
+    part = visible_part(view, scene.size, rect)
     if part.empty:
         return
-    at = QPointF(part.x0 / ratio, part.y0 / ratio)
-    painter.drawImage(at, _image(pyramid.render(view, part), ratio))
-    painter.drawImage(at, _overlay(labels.render(document, view, part), ratio))
+    at = QPoint(part.x0, part.y0)
+    painter.drawImage(at, rgb_image(tone(render_image(scene.pyramid, view, part))))
+    tint = labels.render(scene, view, part)
+    if tint is not None:
+        painter.drawImage(at, argb_image(tint))
 
 
-def draw_grid(painter: QPainter, ratio: float, view: View, size: tuple[int, int], rect: Rect) -> None:
+def draw_grid(painter: QPainter, view: View, size: tuple[int, int], rect: Rect) -> None:
     """Draw the borders between image pixels, when they are large enough to be worked on one by one."""
     part = visible_part(view, size, rect)
     if view.scale < _GRID_SCALE or part.empty:
         return
-    pen = QPen(QColor(128, 128, 128, 70))
-    pen.setCosmetic(True)
-    painter.setPen(pen)
+    painter.setPen(QPen(QColor(128, 128, 128, 70), 1))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     left, top = view.to_image((part.x0, part.y0))
     right, bottom = view.to_image((part.x1, part.y1))
     for column in range(math.ceil(left), math.floor(right) + 1):
-        x = math.floor(view.to_view((column, 0))[0]) / ratio
-        painter.drawLine(QPointF(x, part.y0 / ratio), QPointF(x, (part.y1 - 1) / ratio))
+        x = math.floor(view.to_view((column, 0))[0])
+        if part.x0 <= x < part.x1:
+            painter.drawLine(x, part.y0, x, part.y1 - 1)
     for row in range(math.ceil(top), math.floor(bottom) + 1):
-        y = math.floor(view.to_view((0, row))[1]) / ratio
-        painter.drawLine(QPointF(part.x0 / ratio, y), QPointF((part.x1 - 1) / ratio, y))
+        y = math.floor(view.to_view((0, row))[1])
+        if part.y0 <= y < part.y1:
+            painter.drawLine(part.x0, y, part.x1 - 1, y)
 
 
 def draw_hint(painter: QPainter, rect: QRect, text: str, ink: QColor) -> None:
@@ -59,18 +55,24 @@ def draw_hint(painter: QPainter, rect: QRect, text: str, ink: QColor) -> None:
     painter.drawText(rect.adjusted(40, 40, -40, -40), int(flags), text)
 
 
-def _image(pixels: U8, ratio: float) -> QImage:
+def rgb_image(pixels: U8) -> QImage:
+    """``uint8`` as an image that shares its memory.
+
+    Args:
+        pixels: ``(h, w)`` grey, ``(h, w, 3)`` RGB, or ``(h, w, 4)`` of which the last channel is not looked at.
+    """
     pixels = np.ascontiguousarray(pixels)
-    grey = pixels.ndim == 2
-    kind = QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888
-    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], kind)
-    image.setDevicePixelRatio(ratio)
-    return image
+    kind = _FORMATS[pixels.shape[2] if pixels.ndim == 3 else 1]
+    return QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], kind)
 
 
-def _overlay(pixels: U32, ratio: float) -> QImage:
+def argb_image(pixels: U32) -> QImage:
+    """``uint32 (h, w)`` premultiplied ARGB as an image that shares its memory."""
     pixels = np.ascontiguousarray(pixels)
     kind = QImage.Format.Format_ARGB32_Premultiplied
-    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], kind)
-    image.setDevicePixelRatio(ratio)
-    return image
+    return QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], kind)
+
+
+def logical(point: tuple[float, float], ratio: float) -> QPointF:
+    """A physical view position in widget coordinates."""
+    return QPointF(point[0] / ratio, point[1] / ratio)

@@ -1,24 +1,33 @@
 """The lower half of the canvas: one image with its labels, zoomed and panned, painted rectangle by rectangle."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPointF, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from segstudio.core.arrays import U8, Bool, Pixels
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
-from segstudio.core.render import LabelPainter, LayerStyle, Pyramid
-from segstudio.core.strokes import Point
+from segstudio.core.render import LabelPainter, LayerStyle
+from segstudio.core.scene import Scene
+from segstudio.core.strokes import BrushShape, Point
+from segstudio.core.tone import Tone, ToneMap
+from segstudio.core.tools.base import Preview
 from segstudio.core.view import View
 from segstudio.ui.canvas.cursor import BrushCursor
 from segstudio.ui.canvas.drawing import draw_grid, draw_hint, draw_layers
+from segstudio.ui.canvas.frame import Frame
+from segstudio.ui.canvas.overlay import Overlay
 
-_FREE_PIXELS = 20_000  # painting so many more costs about what one more rectangle does
+_FRAME = 0.009  # seconds after which a frame is shown as far as it is rendered
+_BUDGET = 0.006  # seconds of rendering in each turn of the event loop that follows
+_FLASH_MS = 450
 
 
 class Viewport(QWidget):
-    """Shows one image with its annotation and proposal, and the brush cursor where it is placed.
+    """Shows one image with its annotation and proposal, the brush cursor, and what a tool is about to do.
 
     All geometry is in physical pixels, so that one image pixel at 100 % is one pixel of the screen.
 
@@ -35,13 +44,21 @@ class Viewport(QWidget):
         self._background = QColor("#17181a")
         self._ink = QColor("#9aa0a6")
         self._hint = ""
-        self._document: Document | None = None
-        self._pyramid: Pyramid | None = None
+        self._scene: Scene | None = None
         self._labels: LabelPainter | None = None
+        self._tone = Tone()
+        self._tone_map: ToneMap | None = None
         self._style = LayerStyle()
         self._view = View()
         self._fitted = True
+        self._rest = (0.0, 0.0)  # of a pan, what was less than a pixel
+        self._frame = Frame()
         self._cursor = BrushCursor()
+        self._overlay = Overlay()
+        self._refining = QTimer(self, interval=0, singleShot=True)
+        self._refining.timeout.connect(self._refine_on)
+        self._flashing = QTimer(self, interval=_FLASH_MS, singleShot=True)
+        self._flashing.timeout.connect(lambda: self.flash(()))
 
     # What is shown
 
@@ -51,29 +68,42 @@ class Viewport(QWidget):
 
     @property
     def document(self) -> Document | None:
-        return self._document
+        return None if self._scene is None else self._scene.document
+
+    @property
+    def scene(self) -> Scene | None:
+        return self._scene
 
     @property
     def layers(self) -> LayerStyle:
         """How the label layers are drawn."""
         return self._style
 
-    def show_document(self, document: Document, pyramid: Pyramid, view: View | None = None) -> None:
+    @property
+    def complete(self) -> bool:
+        """Whether every pixel shows what it should; after a zoom that takes a moment."""
+        return self._frame.complete
+
+    def show_scene(self, scene: Scene, view: View | None = None) -> None:
         """Show another image; `view` is where it was left, None fits it."""
         self.release_document()
-        self._document, self._pyramid = document, pyramid
-        document.on_change.append(self._image_changed)
+        self._scene = scene
+        scene.document.on_change.append(self._image_changed)
         self._fitted = view is None
-        self._view = view or View.fit(pyramid.size, self._room())
+        self._view = view or View.fit(scene.size, self._room())
+        self._frame.reset(self._room(), self._view)
+        self.set_tone(self._tone)
         self.restyle()
         self.view_changed.emit(self._view)
 
     def release_document(self) -> None:
         """Show nothing."""
-        if self._document is not None:
-            self._document.on_change.remove(self._image_changed)
-        self._document = self._pyramid = self._labels = None
+        if self._scene is not None:
+            self._scene.document.on_change.remove(self._image_changed)
+        self._scene = self._labels = self._tone_map = None
         self.place_cursor(None)
+        self.show_preview(None, None, QColor())
+        self.flash(())
         self.update()
 
     def set_hint(self, text: str) -> None:
@@ -85,7 +115,7 @@ class Viewport(QWidget):
     def set_background(self, color: str, ink: str) -> None:
         """Colours behind the image and of the hint, as ``#rrggbb``."""
         self._background, self._ink = QColor(color), QColor(ink)
-        self.update()
+        self._redraw()
 
     def set_layers(self, style: LayerStyle) -> None:
         """Draw the label layers in another way."""
@@ -93,54 +123,77 @@ class Viewport(QWidget):
             self._style = style
             self.restyle()
 
+    def set_tone(self, tone: Tone) -> None:
+        """Show the image brighter, darker, through another window."""
+        self._tone = tone
+        if self._scene is not None:
+            picture = self._scene.document.picture
+            window = (0.0, 255.0) if picture is None else picture.window
+            self._tone_map = ToneMap(tone, window, self._scene.pyramid.levels[0].dtype)
+        self._redraw()
+
+    def toned(self, pixels: Pixels) -> U8:
+        """Pixels of the image, or of a reduced copy of it, as they are shown."""
+        assert self._tone_map is not None
+        return self._tone_map(pixels)
+
     def restyle(self) -> None:
         """Paint everything anew: the document's classes have other colours or visibility."""
-        if self._document is not None:
-            self._labels = LabelPainter(self._document.classes, self._style)
-        self.update()
+        if self._scene is not None:
+            self._labels = LabelPainter(self._scene.document.classes, self._style)
+        self._redraw()
 
     # Zoom and pan
 
     def fit(self) -> None:
         """Show the whole image, and go on doing so when the widget is resized."""
-        if self._pyramid is not None:
-            self._set_view(View.fit(self._pyramid.size, self._room()))
+        if self._scene is not None:
+            self.set_view(View.fit(self._scene.size, self._room()))
             self._fitted = True
 
     def zoom_to(self, scale: float, at: QPointF | None = None) -> None:
         """Zoom to `scale` screen pixels per image pixel, at a widget position, else at the centre."""
         point = QPointF(self.width() / 2, self.height() / 2) if at is None else at
-        view = self._view.zoom(scale, self._physical(point))
-        if self._pyramid is not None:
-            self._fitted = False
-            self._set_view(view.keep_inside(self._pyramid.size, self._room()))
+        self.set_view(self._view.zoom(scale, self._physical(point)))
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom in (above 1) or out, as `zoom_to`."""
         self.zoom_to(self._view.scale * factor, at)
 
     def pan_by(self, dx: float, dy: float) -> None:
-        """Move the image by widget pixels."""
-        if self._pyramid is None:
-            return
-        before, ratio = self._view, self.devicePixelRatioF()
-        after = before.pan(dx * ratio, dy * ratio).keep_inside(self._pyramid.size, self._room())
-        moved = ((after.x - before.x) / ratio, (after.y - before.y) / ratio)
-        self._fitted = False
-        if not all(step == int(step) for step in (*moved, ratio)):
-            self._set_view(after)
-            return
-        self._repaint_cursor()  # whole pixels: move what is there, then paint the strip that appeared
-        self.scroll(int(moved[0]), int(moved[1]))
-        self._view = after
-        self._repaint_cursor()
-        self.view_changed.emit(after)
+        """Move the image by widget pixels; by whole pixels of the screen, what is left over counts the next time."""
+        ratio = self.devicePixelRatioF()
+        x, y = dx * ratio + self._rest[0], dy * ratio + self._rest[1]
+        self._rest = (x - round(x), y - round(y))
+        self.set_view(self._view.pan(round(x), round(y)))
 
-    def _set_view(self, view: View) -> None:
+    def centre_on(self, point: Point, scale: float | None = None) -> None:
+        """Bring image coordinates to the middle, at another scale when one is given."""
+        width, height = self._room()
+        scale = scale or self._view.scale
+        self.set_view(View(scale, round(width / 2 - point[0] * scale), round(height / 2 - point[1] * scale)))
+
+    def set_view(self, view: View) -> None:
+        """Look at the image in another way, but never past it."""
+        if self._scene is None:
+            return
+        view = view.keep_inside(self._scene.size, self._room())
+        self._fitted = False
         if view != self._view:
             self._view = view
+            self._frame.look(view, self._background)
             self.update()
             self.view_changed.emit(view)
+
+    def visible(self) -> Rect:
+        """The part of the image that is on the screen."""
+        if self._scene is None:
+            return Rect(0, 0, 0, 0)
+        width, height = self._room()
+        (left, top), (right, bottom) = self._view.to_image((0, 0)), self._view.to_image((width, height))
+        return Rect(int(left // 1), int(top // 1), int(-(-right // 1)), int(-(-bottom // 1))).intersect(
+            self._scene.document.bounds
+        )
 
     def _room(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()
@@ -160,65 +213,112 @@ class Viewport(QWidget):
         ratio = self.devicePixelRatioF()
         return QPointF(x / ratio, y / ratio)
 
-    # The brush cursor
+    # What floats above
 
-    def place_cursor(self, at: Point | None, size: int = 1, color: QColor | None = None) -> None:
+    def place_cursor(
+        self, at: Point | None, size: int = 1, color: QColor | None = None, shape: BrushShape = "round"
+    ) -> None:
         """Draw the outline of a brush of `size` image pixels at image coordinates `at`; None hides it."""
-        self._repaint_cursor()
+        ratio = self.devicePixelRatioF()
+        self._repaint(self._cursor.bounds(self._view, ratio))
         if at is None:
             self._cursor.hide()
         else:
-            self._cursor.place(at, size, color or QColor("white"))
-        self._repaint_cursor()
+            self._cursor.place(at, size, color or QColor("white"), shape)
+        self._repaint(self._cursor.bounds(self._view, ratio))
 
-    def _repaint_cursor(self) -> None:
-        self._repaint(self._cursor.bounds(self._view))
+    def show_preview(self, preview: Preview | None, at: Point | None, color: QColor) -> None:
+        """Draw what a tool is about to do; `at` is where the pointer is, in image coordinates."""
+        self._change_overlay(lambda: self._overlay.show(preview, at, color))
+
+    def flash(self, where: Sequence[tuple[Rect, Bool]]) -> None:
+        """Let pixels flash once: protection has kept them back."""
+        self._change_overlay(lambda: self._overlay.flash(where))
+        if where:
+            self._flashing.start()
+
+    def _change_overlay(self, change: Callable[[], None]) -> None:
+        ratio, font = self.devicePixelRatioF(), self.font()
+        if not self._overlay.empty:
+            self._repaint(self._overlay.bounds(self._view, ratio, font))
+        change()
+        if not self._overlay.empty:
+            self._repaint(self._overlay.bounds(self._view, ratio, font))
 
     # Painting
 
     def _image_changed(self, rect: Rect) -> None:
-        self._repaint(self._view.rect_to_view(rect))
+        box = self._view.rect_to_view(rect)
+        # An outline belongs to the pixels beside a change, too; zoomed out, a label pixel stands for its neighbours.
+        margin = self._style.line + 1
+        box = Rect(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
+        self._frame.touch(box)
+        self._repaint(box)
+
+    def _redraw(self) -> None:
+        self._frame.touch_all()
+        self.update()
 
     def _repaint(self, rect: Rect) -> None:
-        """Ask for a rectangle of physical pixels to be painted."""
-        box = rect.intersect(Rect(0, 0, *self._room()))
-        if not box.empty:
-            ratio = self.devicePixelRatioF()
-            left, top = int(box.x0 / ratio), int(box.y0 / ratio)
-            right, bottom = -int(-box.x1 // ratio), -int(-box.y1 // ratio)
-            self.update(QRect(left, top, right - left, bottom - top))
+        """Ask for a rectangle of physical pixels to be copied to the screen."""
+        if rect.empty:
+            return
+        ratio = self.devicePixelRatioF()
+        if ratio == 1:
+            self.update(rect.x0, rect.y0, rect.x1 - rect.x0, rect.y1 - rect.y0)
+            return
+        left, top = math.floor(rect.x0 / ratio), math.floor(rect.y0 / ratio)
+        self.update(left, top, math.ceil(rect.x1 / ratio) - left, math.ceil(rect.y1 / ratio) - top)
+
+    def _render(self, painter: QPainter, rect: Rect) -> None:
+        painter.fillRect(rect.x0, rect.y0, rect.width, rect.height, self._background)
+        scene, labels, tone = self._scene, self._labels, self._tone_map
+        if scene is not None and labels is not None and tone is not None:
+            draw_layers(painter, scene, labels, tone, self._view, rect)
+            draw_grid(painter, self._view, scene.size, rect)
+
+    def _refine(self, seconds: float) -> QRegion:
+        done = self._frame.refine(self._render, seconds)
+        if not self._frame.complete:
+            self._refining.start()
+        return done
+
+    def _refine_on(self) -> None:
+        if self._scene is not None:
+            for box in list(self._refine(_BUDGET)):  # type: ignore[call-overload]  # iterable, but not in the stubs
+                self._repaint(Rect(box.left(), box.top(), box.left() + box.width(), box.top() + box.height()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Qt's virtual."""
-        painter = QPainter(self)
-        document, pyramid, labels = self._document, self._pyramid, self._labels
-        if document is None or pyramid is None or labels is None:
+        if self._scene is None:
+            painter = QPainter(self)
             painter.fillRect(event.rect(), self._background)
             draw_hint(painter, self.rect(), self._hint, self._ink)
             return
-        ratio = self.devicePixelRatioF()
-        for box in _merged(event):
-            painter.fillRect(box, self._background)
-            rect = Rect(
-                int(box.left() * ratio),
-                int(box.top() * ratio),
-                -int(-(box.left() + box.width()) * ratio // 1),
-                -int(-(box.top() + box.height()) * ratio // 1),
-            )
-            draw_layers(painter, ratio, pyramid, labels, document, self._view, rect)
-            draw_grid(painter, ratio, self._view, pyramid.size, rect)
-        self._cursor.draw(painter, ratio, self._view)
+        self._refine(_FRAME)
+        ratio, box = self.devicePixelRatioF(), event.rect()
+        rect = Rect(
+            math.floor(box.left() * ratio),
+            math.floor(box.top() * ratio),
+            math.ceil((box.left() + box.width()) * ratio),
+            math.ceil((box.top() + box.height()) * ratio),
+        )
+        painter = QPainter(self)
+        try:
+            # Pixel for pixel: pictures of the screen's own resolution must not go through Qt's scaling.
+            painter.scale(1 / ratio, 1 / ratio)
+            self._frame.draw(painter)
+            if not self._overlay.empty:
+                painter.scale(ratio, ratio)
+                self._overlay.draw(painter, ratio, self._view, rect)
+                painter.scale(1 / ratio, 1 / ratio)
+            self._cursor.draw(painter, ratio, self._view, rect)
+        finally:
+            painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Qt's virtual."""
         super().resizeEvent(event)
+        self._frame.reset(self._room(), self._view)
         if self._fitted:
             self.fit()
-
-
-def _merged(event: QPaintEvent) -> list[QRect]:
-    """The rectangles to paint; one for all where that hardly paints more, since each has a price of its own."""
-    region: Iterable[QRect] = event.region()  # type: ignore[assignment]  # iterable, but not in the stubs
-    boxes, whole = list(region), event.rect()
-    area = sum(box.width() * box.height() for box in boxes)
-    return [whole] if whole.width() * whole.height() < 2 * area + _FREE_PIXELS else boxes

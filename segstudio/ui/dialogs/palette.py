@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QKeySequence, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
@@ -15,14 +15,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from segstudio.ui.actions import ActionSpec
+from segstudio.ui.action_table import ActionSpec
 from segstudio.ui.panels.parts import describe, set_role
 from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 
 WIDTH = 520
 ROW = 36
 WORST = 8  # cost a letter beyond which a command does not fit
-LATE = 12  # added cost of what cannot be done now
+LATE = 4  # added cost of what cannot be done now
 VISIBLE_ROWS = 9
 ACTION_ROLE = int(Qt.ItemDataRole.UserRole)
 MENU_ROLE = ACTION_ROLE + 1
@@ -140,7 +140,7 @@ class CommandPalette(QFrame):
             item = QStandardItem(spec.title)
             item.setData(action, ACTION_ROLE)
             item.setData(spec.menu.replace("/", " / "), MENU_ROLE)
-            item.setData(spec.keys, KEYS_ROLE)
+            item.setData(action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), KEYS_ROLE)
             item.setData(action.icon(), Qt.ItemDataRole.DecorationRole)
             item.setToolTip(action.toolTip())
             item.setEnabled(action.isEnabled())

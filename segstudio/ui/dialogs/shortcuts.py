@@ -1,43 +1,58 @@
 """All keys and what the mouse does, on one page."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from segstudio.ui.actions import ACTIONS, MENUS, ActionSpec, native
+from segstudio.ui.action_table import ACTIONS, MENUS
 from segstudio.ui.panels.parts import ElidedLabel, heading, push_button, text_label
 
 COLUMNS = 3
-# What is no action of the table: the mouse on the canvas, and keys that are held or that stand for many.
-HANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Paint", ("Left drag",)),
-    ("Erase", ("Right drag", "Alt+drag")),
-    ("Straight line", ("Shift+click",)),
-    ("Brush size", ("Shift+wheel", "Alt+right drag")),
-    ("Zoom at the cursor", ("Wheel",)),
-    ("Pan", ("Space+drag", "Middle drag")),
-    ("Peek under the labels", ("Hold `",)),
-    ("Choose a class", ("1 … 9, 0",)),
-    ("Lock a class", ("Shift+1 … 0",)),
-)
+Keys = Callable[[str], tuple[str, ...]]  # by action id, as this platform writes them
+Rows = list[tuple[str, tuple[str, ...]]]
+
+
+def hands(keys: Keys) -> Rows:
+    """What is no action of the table: the mouse on the canvas, and keys that are held or that stand for many."""
+    return [
+        ("Add", ("Left drag",)),
+        ("Take away", ("Right drag", "Alt+drag")),
+        ("Straight line, square, whole class", ("Shift+click",)),
+        ("Brush size, or the tool's own measure", ("Shift+wheel", "Alt+right drag")),
+        ("Close a polygon or an outline", ("Enter", "Double click")),
+        ("Take its last point back, drop it", ("Backspace", "Esc")),
+        ("Borrow a tool", ("Hold its key",)),
+        ("Zoom at the cursor", ("Wheel", "Pinch")),
+        ("Pan", (*(f"{key}+drag" for key in keys("hold_pan")), "Middle drag", "Two fingers")),
+        ("Peek under the labels", tuple(f"Hold {key}" for key in keys("hold_peek"))),
+        ("Choose a class", tuple(key for at in range(1, 11) for key in keys(f"class_{at}"))),
+        ("Lock a class", (*tuple(key for at in range(1, 3) for key in keys(f"lock_class_{at}")), "…")),
+    ]
 
 
 class ShortcutsDialog(QDialog):
-    """Written from the table of actions, so that it is never out of date."""
+    """Written from the table of actions, so that it is never out of date.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Args:
+        keys: the keys of an action, or of a row of `key_table.OTHER_ROWS`, now.
+        parent: window.
+    """
+
+    def __init__(self, keys: Keys, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard and mouse")
-        self.resize(920, 640)
+        self.resize(1040, 720)
         columns = QHBoxLayout()
         columns.setSpacing(32)
-        for groups in _columns(_groups()):
+        for groups in _columns(_groups(keys)):
             column = QVBoxLayout()
             column.setSpacing(2)
             for title, rows in groups:
                 column.addWidget(heading(title))
                 column.addSpacing(4)
-                for text, keys in rows:
-                    column.addWidget(_row(text, keys))
+                for text, caps in rows:
+                    column.addWidget(_row(text, caps))
                 column.addSpacing(16)
             column.addStretch(1)
             columns.addLayout(column, 1)
@@ -64,21 +79,15 @@ class ShortcutsDialog(QDialog):
         layout.addLayout(bottom)
 
 
-Rows = list[tuple[str, tuple[str, ...]]]
-
-
-def _groups() -> list[tuple[str, Rows]]:
-    groups: list[tuple[str, Rows]] = [("Canvas", list(HANDS))]
+def _groups(keys: Keys) -> list[tuple[str, Rows]]:
+    groups: list[tuple[str, Rows]] = [("Canvas", hands(keys))]
     for menu in MENUS:
-        rows = [(spec.title, _keys(spec)) for spec in ACTIONS if spec.menu.partition("/")[0] == menu and spec.shortcuts]
-        if rows:
+        listed = [spec for spec in ACTIONS if spec.menu.partition("/")[0] == menu]
+        # The keypad's Enter beside Return is no news to anyone.
+        shown = [(spec.title, tuple(key for key in keys(spec.id) if not key.endswith("Enter"))) for spec in listed]
+        if rows := [row for row in shown if row[1]]:
             groups.append((menu, rows))
     return groups
-
-
-def _keys(spec: ActionSpec) -> tuple[str, ...]:
-    # The keypad's Enter beside Return is no news to anyone.
-    return tuple(native(keys) for keys in spec.shortcuts if not keys.endswith("Enter"))
 
 
 def _columns(groups: list[tuple[str, Rows]]) -> list[list[tuple[str, Rows]]]:

@@ -1,6 +1,6 @@
 """One class in the list: digit, colour, name, eye, padlock."""
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QMenu, QStackedLayout, QWidget
 
@@ -46,12 +46,14 @@ class ClassRow(QFrame):
 
     Signals:
         chosen(int), recolor_wanted(int): the row, its swatch was clicked.
+        soloed(int): show only this class, or all again when only this one is shown.
         renamed(int, str), locked(int, bool), shown(int, bool): what a person wants; the owner decides.
         edit_dropped(): the person gave up renaming.
     """
 
     chosen = Signal(int)
     recolor_wanted = Signal(int)
+    soloed = Signal(int)
     renamed = Signal(int, str)
     locked = Signal(int, bool)
     shown = Signal(int, bool)
@@ -79,6 +81,8 @@ class ClassRow(QFrame):
         self._names = QStackedLayout()
         self._eye = plain_button("eye", tokens, "Show", checkable=True)
         self._eye.clicked.connect(lambda on: self.shown.emit(self._index, on))
+        self._eye.installEventFilter(self)
+        self._solo = False
         self._lock = plain_button("lock-open", tokens, "Lock", checkable=True)
         self._lock.clicked.connect(lambda on: self.locked.emit(self._index, on))
         self._flashes_left = 0
@@ -105,9 +109,16 @@ class ClassRow(QFrame):
         """The key that chooses it: 1..9, 0 for the tenth, empty after that."""
         return str((self._index + 1) % 10) if self._index < 10 else ""
 
-    def show_class(self, item: LabelClass, *, current: bool) -> None:
-        """Show a class; tells nobody."""
+    def show_class(self, item: LabelClass, *, current: bool, solo: bool = False) -> None:
+        """Show a class; tells nobody.
+
+        Args:
+            item: the class.
+            current: whether it is the one in hand.
+            solo: whether it alone is shown, of several.
+        """
         self._item = item
+        self._solo = solo
         name = item.name
         self._name.setText(name)
         self._names.setCurrentWidget(self._name)
@@ -122,7 +133,8 @@ class ClassRow(QFrame):
         quietly(self._eye, lambda: self._eye.setChecked(item.visible))
         quietly(self._lock, lambda: self._lock.setChecked(item.locked))
         lock_key = f" (Shift+{self.digit})" if self.digit else ""
-        describe(self._eye, f"Show {name}", f"{'Hide' if item.visible else 'Show'} {name}")
+        alone = "shows all classes again" if solo else f"shows only {name}"
+        describe(self._eye, f"Show {name}", f"{'Hide' if item.visible else 'Show'} {name}\nAlt+click {alone}")
         what = "Unlock" if item.locked else "Lock"
         tip = f"{what} {name}{lock_key}\nNo stroke changes the pixels of a locked class"
         describe(self._lock, f"Lock {name}", tip)
@@ -149,6 +161,16 @@ class ClassRow(QFrame):
         self._timer.start()
         self._flash_step()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Qt's virtual: Alt+click on the eye."""
+        pressed = event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+        if watched is self._eye and pressed and isinstance(event, QMouseEvent):
+            alone = event.button() == Qt.MouseButton.LeftButton and event.modifiers() & Qt.KeyboardModifier.AltModifier
+            if alone:
+                self.soloed.emit(self._index)
+                return True
+        return super().eventFilter(watched, event)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
         if event.button() == Qt.MouseButton.LeftButton:
@@ -167,8 +189,12 @@ class ClassRow(QFrame):
         menu.addAction("Change colour…", lambda: self.recolor_wanted.emit(self._index))
         menu.addSeparator()
         menu.addAction("Hide" if self._item.visible else "Show", self._eye.click)
+        menu.addAction("Show all classes" if self._solo else "Show only this class", self._ask_solo)
         menu.addAction("Unlock" if self._item.locked else "Lock", self._lock.click)
         menu.popup(event.globalPos())
+
+    def _ask_solo(self) -> None:
+        self.soloed.emit(self._index)
 
     def _commit(self, name: str) -> None:
         if name == self._item.name:

@@ -1,6 +1,7 @@
-"""The list of classes: choose, add, rename, recolour, lock, hide."""
+"""The list of classes: choose, add, rename, recolour, lock, hide, show alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
@@ -86,7 +87,7 @@ class ClassPanel(QFrame):
             self._rows_layout.insertWidget(len(self._rows), row)
             self._rows.append(row)
         for row, item in zip(self._rows, table, strict=True):
-            row.show_class(item, current=item.index == current)
+            row.show_class(item, current=item.index == current, solo=self._is_solo(item.index))
         self._hint.setVisible(len(table) == 0)
         self._area.set_rows(len(table))
         if current < len(self._rows):
@@ -103,6 +104,12 @@ class ClassPanel(QFrame):
         if index < len(self._rows):
             self._rows[index].flash()
 
+    def solo(self, index: int) -> None:
+        """Show only this class, or all classes when it is the only one shown; as if a person had clicked."""
+        if index < len(self._table):
+            everything = self._is_solo(index)
+            self._apply(lambda: _with_only(self._table, index, everything=everything))
+
     def start_adding(self) -> None:
         """Open the inline editor for a new class."""
         self._say("")
@@ -115,12 +122,16 @@ class ClassPanel(QFrame):
         """The line that says what was wrong with the last input; empty when nothing."""
         return self._problem.text()
 
+    def _is_solo(self, index: int) -> bool:
+        return len(self._table) > 1 and [item.index for item in self._table if item.visible] == [index]
+
     def _new_row(self, index: int) -> ClassRow:
         row = ClassRow(index, self._tokens)
         row.chosen.connect(self._choose)
         row.renamed.connect(lambda at, name: self._change(at, name=name))
         row.locked.connect(lambda at, on: self._change(at, locked=on))
         row.shown.connect(lambda at, on: self._change(at, visible=on))
+        row.soloed.connect(self.solo)
         row.recolor_wanted.connect(self._pick_color)
         row.edit_dropped.connect(lambda: self._say(""))
         return row
@@ -140,7 +151,8 @@ class ClassPanel(QFrame):
         except UsageError as error:
             self._say(str(error))
             if index is not None:
-                self._rows[index].show_class(self._table[index], current=index == self._current)
+                solo = self._is_solo(index)
+                self._rows[index].show_class(self._table[index], current=index == self._current, solo=solo)
             return False
         self._say("")
         if table != self._table:
@@ -189,6 +201,10 @@ class ClassPanel(QFrame):
     def _say(self, line: str) -> None:
         self._problem.setText(line)
         self._problem.setVisible(bool(line))
+
+
+def _with_only(table: ClassTable, index: int, *, everything: bool) -> ClassTable:
+    return ClassTable(tuple(replace(item, visible=everything or item.index == index) for item in table))
 
 
 class _RowArea(QScrollArea):

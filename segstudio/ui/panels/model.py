@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVB
 
 from segstudio.core.classes import ClassTable
 from segstudio.learn.events import Cancelled, Done, Event, Failed, Promoted, RoundDone, Started, StepDone
-from segstudio.ui.actions import ACTIONS, tooltip
+from segstudio.ui.action_table import ACTIONS, tooltip
 from segstudio.ui.icons import icon
 from segstudio.ui.panels.curve import LearningCurve
 from segstudio.ui.panels.model_list import ModelList, miou_of

@@ -1,38 +1,70 @@
-"""The bar above the canvas: the tool in hand, its size, how opaque labels are."""
+"""The bar above the canvas: the tool in hand, and just those options that this tool has."""
 
-import math
+from collections.abc import Sequence
+from typing import Any
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
+from segstudio.core.strokes import MAX_SIZE, MIN_SIZE
+from segstudio.core.tools.base import Operation, Palette, ToolName
 from segstudio.ui.icons import icon
-from segstudio.ui.panels.parts import NumberBox, Picture, Slider, describe, quietly, set_role, text_label
+from segstudio.ui.panels.option_fields import (
+    ComboOption,
+    NumberOption,
+    OperationOption,
+    Option,
+    OverOption,
+    ShapeOption,
+    ToggleOption,
+)
+from segstudio.ui.panels.parts import ElidedLabel, Picture, describe, set_role, text_label
 from segstudio.ui.theme import Tokens
 
-MIN_SIZE, MAX_SIZE = 1, 2000  # brush diameter in image pixels
-STEPS = 1000  # of the size slider, which is logarithmic
+OPTIONS: dict[ToolName, tuple[str, ...]] = {
+    "brush": ("size", "shape", "pressure", "over"),
+    "eraser": ("size", "shape", "pressure", "over"),
+    "lasso": ("over",),
+    "polygon": ("over",),
+    "rectangle": ("over",),
+    "ellipse": ("over",),
+    "fill": ("over",),
+    "wand": ("tolerance", "contiguous", "softness", "over"),
+    "scissors": ("over",),
+    "superpixel": ("cell", "over"),
+    "box": ("over",),
+    "region": ("operation", "amount", "scope"),
+}
+HINTS: dict[ToolName, str] = {
+    "pick": "Click a pixel to take its class into the hand",
+    "measure": "Drag for a length, click corners for an area",
+    "level": "Drag right for less contrast, left for more, down for darker, up for lighter",
+    "pan": "Drag to move the image, turn the wheel to zoom",
+}
+# What the amount means to an operation, and the most it may be; the others have none.
+AMOUNTS: dict[Operation, tuple[str, int]] = {
+    "islands": ("Smaller than", 100_000),
+    "grow": ("By", 200),
+    "shrink": ("By", 200),
+    "smooth": ("Radius", 200),
+}
 
-
-def size_at(position: int) -> int:
-    """Brush size in image pixels at a position 0..`STEPS` of the slider."""
-    return round(MIN_SIZE * math.pow(MAX_SIZE / MIN_SIZE, position / STEPS))
-
-
-def position_of(size: int) -> int:
-    """Position 0..`STEPS` of the slider for a brush size in image pixels."""
-    return round(STEPS * math.log(size / MIN_SIZE) / math.log(MAX_SIZE / MIN_SIZE))
+_LEAST_WIDTH = 480
+_MARGIN_LEFT, _MARGIN_RIGHT = 12, 8
 
 
 class ToolOptions(QFrame):
     """Options of the tool in hand.
 
+    Attributes:
+        tone_button, layers_button: open what shows how the image and its layers are seen; wired by the owner.
+
     Signals:
-        size_changed(int): a person chose a brush size, in image pixels.
-        opacity_changed(float): a person chose how opaque labels are, 0..1.
+        changed(str, object): a person chose another value for this field of the `Palette`.
     """
 
-    size_changed = Signal(int)
-    opacity_changed = Signal(float)
+    changed = Signal(str, object)
 
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,87 +72,169 @@ class ToolOptions(QFrame):
         self.setFixedHeight(44)
         self.setAccessibleName("Tool options")
         self._tokens = tokens
-        self._icon_name = "brush"
+        self._tool: ToolName = "brush"
+        self._operation: Operation = "delete"
+        self._pen_seen = False
         self._picture = Picture(20)
-        self._tool = text_label("Brush", "")
-        self._size_label = text_label("Size", "lead")
-        self._size = Slider(0, STEPS)
-        self._size.setFixedWidth(128)
-        describe(self._size, "Brush size", "Brush size in image pixels ([ and ], Shift+wheel)")
-        self._number = NumberBox()
-        self._number.setRange(MIN_SIZE, MAX_SIZE)
-        self._number.setSuffix(" px")
-        self._number.setFixedWidth(88)
-        describe(self._number, "Brush size in pixels", "Brush size in image pixels ([ and ], Shift+wheel)")
-        self._opacity_label = text_label("Opacity", "lead")
-        self._opacity = Slider(0, 100)
-        self._opacity.setFixedWidth(96)
-        describe(self._opacity, "Label opacity", "How much labels cover the image (O, Shift+O)")
-        self._percent = text_label("", "lead")
-        self._percent.setFixedWidth(self._percent.fontMetrics().horizontalAdvance("100 %") + 4)
-        self._percent.setAccessibleName("Label opacity in percent")
+        self._title = text_label("", "")
+        self._hint = ElidedLabel("", "lead")
+        self._hint.setAccessibleName("What the tool does")
+        self.tone_button = _pop_up_button("Contrast", "Brightness, contrast, window and channels of the image")
+        self.layers_button = _pop_up_button("Layers", "How annotation and proposal are drawn")
+        self._over = OverOption()
+        self._amount = NumberOption("By", "Amount", "In image pixels (Alt+wheel)", 1, 200, slider=False)
+        self._fields: dict[str, Option] = self._make_fields(tokens)
+        self._divider = _divider()
 
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 0, 12, 0)
+        self._row = layout = QHBoxLayout(self)
+        layout.setContentsMargins(_MARGIN_LEFT, 0, _MARGIN_RIGHT, 0)
         layout.setSpacing(8)
         layout.addWidget(self._picture)
-        layout.addWidget(self._tool)
-        layout.addWidget(_divider())
-        layout.addWidget(self._size_label)
-        layout.addWidget(self._size)
-        layout.addWidget(self._number)
-        layout.addWidget(_divider())
-        layout.addWidget(self._opacity_label)
-        layout.addWidget(self._opacity)
-        layout.addWidget(self._percent)
-        layout.addStretch(1)
-
-        self._size.valueChanged.connect(self._slide_size)
-        self._number.valueChanged.connect(self._type_size)
-        self._opacity.valueChanged.connect(self._slide_opacity)
-        self.set_size(20)
-        self.set_opacity(0.5)
+        layout.addWidget(self._title)
+        layout.addWidget(self._divider)
+        for option in self._fields.values():
+            layout.addWidget(option)
+        layout.addWidget(self._hint, 1)
+        layout.addStretch(0)
+        layout.addWidget(self.tone_button)
+        layout.addWidget(self.layers_button)
+        for field, option in self._fields.items():
+            option.picked.connect(lambda value, field=field: self._pick(field, value))
+        self.set_palette(Palette(), ())
+        self.set_tool("brush", "Brush")
         self.set_tokens(tokens)
 
-    def set_tool(self, title: str, icon_name: str) -> None:
-        """Name the tool in hand."""
-        self._tool.setText(title)
-        self._icon_name = icon_name
-        self.set_tokens(self._tokens)
+    def set_tool(self, name: ToolName, title: str) -> None:
+        """Show the options of a tool, under its title."""
+        self._tool = name
+        self._title.setText(title)
+        self._hint.setText(HINTS.get(name, ""))
+        self._picture.set_icon(icon(name, self._tokens))
+        self._show_fields()
 
-    def set_size(self, size: int) -> None:
-        """Show a brush size in image pixels; tells nobody."""
-        size = min(max(size, MIN_SIZE), MAX_SIZE)
-        quietly(self._number, lambda: self._number.setValue(size))
-        quietly(self._size, lambda: self._size.setValue(position_of(size)))
-        self._size.update()
+    def set_palette(self, palette: Palette, class_names: Sequence[str], class_colors: Sequence[str] = ()) -> None:
+        """Show the values of all options; tells nobody.
 
-    def set_opacity(self, opacity: float) -> None:
-        """Show how opaque labels are, 0..1; tells nobody."""
-        percent = round(min(max(opacity, 0.0), 1.0) * 100)
-        quietly(self._opacity, lambda: self._opacity.setValue(percent))
-        self._opacity.update()
-        self._percent.setText(f"{percent} %")
+        Args:
+            palette: the values.
+            class_names: of the classes that can be painted over, in index order.
+            class_colors: ``#rrggbb`` of each; none shows names alone.
+        """
+        self._over.set_classes(class_names, class_colors)
+        self._operation = palette.operation
+        self._show_fields()  # first: the operation decides how far the amount reaches
+        for field, option in self._fields.items():
+            option.show_value(getattr(palette, field))
+
+    def set_toned(self, toned: bool) -> None:
+        """Mark the button of the contrast while the image is not seen as it is."""
+        color = self._tokens.accent_text if toned else None
+        self.tone_button.setIcon(icon("contrast", self._tokens, color=color))
+        set_role(self.tone_button, toned=toned)
+
+    def show_pressure(self) -> None:
+        """Offer the option of pressure from now on: a pen was seen."""
+        self._pen_seen = True
+        self._show_fields()
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
         self._tokens = tokens
-        self._picture.set_icon(icon(self._icon_name, tokens))
+        self._picture.set_icon(icon(self._tool, tokens))
+        self.set_toned(self.tone_button.property("toned") == "true")
+        self.layers_button.setIcon(icon("layers", tokens))
+        for option in self._fields.values():
+            option.set_tokens(tokens)
 
-    def _slide_size(self, position: int) -> None:
-        size = size_at(position)
-        if size != self._number.value():
-            quietly(self._number, lambda: self._number.setValue(size))
-            self.size_changed.emit(size)
+    def minimumSizeHint(self) -> QSize:
+        """Qt's virtual: what there is no room for is left out, so the window may be small."""
+        return QSize(_LEAST_WIDTH, self.height())
 
-    def _type_size(self, size: int) -> None:
-        quietly(self._size, lambda: self._size.setValue(position_of(size)))
-        self._size.update()
-        self.size_changed.emit(size)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt's virtual."""
+        super().resizeEvent(event)
+        self._fit()
 
-    def _slide_opacity(self, percent: int) -> None:
-        self._percent.setText(f"{percent} %")
-        self.opacity_changed.emit(percent / 100)
+    def _fit(self) -> None:
+        """Leave out as little as the width asks for: first words on buttons, then the title, then sliders."""
+        for left_out in range(4):
+            style = Qt.ToolButtonStyle
+            for button in (self.tone_button, self.layers_button):
+                button.setToolButtonStyle(style.ToolButtonIconOnly if left_out else style.ToolButtonTextBesideIcon)
+            self._title.setVisible(left_out < 2)
+            for option in self._fields.values():
+                option.set_terse(left_out == 3)
+            if self._needed() <= self.width():
+                return
+
+    def _needed(self) -> int:
+        """The least width of what is shown, in px; layouts would find it out only later."""
+        parts = (self._picture, self._title, self._divider, *self._fields.values(), self._hint)
+        shown = [part for part in (*parts, self.tone_button, self.layers_button) if not part.isHidden()]
+        widths = [max(part.minimumWidth(), part.minimumSizeHint().width()) for part in shown]
+        return sum(widths) + len(widths) * self._row.spacing() + _MARGIN_LEFT + _MARGIN_RIGHT
+
+    def _make_fields(self, tokens: Tokens) -> dict[str, Option]:
+        tip = "Brush size in image pixels ([ and ], Shift+wheel)"
+        return {
+            "size": NumberOption("Size", "Brush size", tip, MIN_SIZE, MAX_SIZE, logarithmic=True),
+            "shape": ShapeOption(tokens),
+            "pressure": ToggleOption(
+                "Pressure", "Pen pressure", "How hard a pen is pressed decides how wide the stroke is"
+            ),
+            "tolerance": NumberOption(
+                "Tolerance", "Tolerance", "How far a colour may be from the one clicked (drag in the image)", 0, 255, ""
+            ),
+            "contiguous": ToggleOption(
+                "Connected", "Connected only", "Only what touches the pixel clicked; otherwise all of the image"
+            ),
+            "softness": NumberOption(
+                "Smooth", "Smooth outline", "Radius in image pixels that smooths the outline", 0, 20, slider=False
+            ),
+            "cell": NumberOption(
+                "Cell", "Cell width", "Width of a superpixel in image pixels (Alt+wheel)", 4, 256, logarithmic=True
+            ),
+            "operation": OperationOption(),
+            "amount": self._amount,
+            "scope": ComboOption(
+                "To",
+                "Scope",
+                "Only the region under the pointer, or every pixel of its class in the image (Shift+click)",
+                (("This region", "region"), ("Whole class", "class")),
+            ),
+            "over": self._over,
+        }
+
+    def _show_fields(self) -> None:
+        shown = OPTIONS.get(self._tool, ())
+        reach = AMOUNTS.get(self._operation)
+        if reach is not None:
+            self._amount.set_meaning(*reach)
+        for field, option in self._fields.items():
+            hidden = (field == "pressure" and not self._pen_seen) or (field == "amount" and reach is None)
+            option.setVisible(field in shown and not hidden)
+        self._hint.setVisible(self._tool in HINTS)
+        self._fit()
+
+    def _pick(self, field: str, value: Any) -> None:
+        amount = self._amount.value
+        if field == "operation":
+            self._operation = value
+            self._show_fields()
+        self.changed.emit(field, value)
+        if self._amount.value != amount:  # the operation does not reach so far
+            self.changed.emit("amount", self._amount.value)
+
+
+def _pop_up_button(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(f" {text}")  # the style leaves hardly any room between drawing and word
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setIconSize(QSize(16, 16))
+    button.setFixedHeight(28)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    describe(button, text, tip)
+    return button
 
 
 def _divider() -> QFrame:

@@ -9,9 +9,14 @@ NARROW, USUAL, WIDE = 240, 296, 420
 
 
 class SideBar(QFrame):
-    """Classes above, review below, both always in reach; the model between them takes, and scrolls in, the rest."""
+    """Classes above, review below, both always in reach; the model between them takes, and scrolls in, the rest.
 
-    def __init__(self, *, classes: QWidget, model: QWidget, review: QWidget, parent: QWidget | None = None) -> None:
+    The history shares that room while it is shown.
+    """
+
+    def __init__(
+        self, *, classes: QWidget, model: QWidget, history: QWidget, review: QWidget, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         set_role(self, role="panel")
         self.setMinimumWidth(NARROW)
@@ -23,6 +28,7 @@ class SideBar(QFrame):
         layout.addWidget(classes)
         layout.addWidget(rule())
         layout.addWidget(model, 1)
+        layout.addWidget(history, 1)
         layout.addWidget(rule())
         layout.addWidget(review)
 
