@@ -1,184 +1,248 @@
-"""How long a brush move takes, from mouse event to painted pixels, on images of several sizes.
+"""How fast the canvas is, from event to painted pixels, and how much memory it takes.
 
-Real `QMouseEvent`s go to a real canvas of 1200 x 900 pixels; a move is over when its paint event is. With
-``--training`` the same is measured while a fine-tuning run of the same process keeps every core busy. Prints one JSON
-object.
+Real mouse and wheel events go to a real canvas of 1200 x 900 pixels, with a proposal shown, as while correcting a
+model; a move is over when its last pixel is painted. A frame of a pan or zoom counts until its first painting, which
+shows the old pixels where no new ones are ready yet, and once more until it is complete. Prints one JSON object; beside
+each figure stands its bar, where it has one, and whether it is met. Memory is what the process has in RAM (VmRSS).
 
-    python benchmarks/canvas.py --sizes 1024 4096 8192 --training
+    python benchmarks/canvas.py --sizes 1024 4096 8192 16384
 """
 
 import argparse
+import gc
 import json
-import math
 import os
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import cv2
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QEvent, QPointF
 from PySide6.QtWidgets import QApplication
 
-from segstudio.core.arrays import U8
-from segstudio.core.classes import VOID, ClassTable
+from benchmarks.canvas_scenes import (
+    CLASSES,
+    LEFT,
+    NONE,
+    Bench,
+    pan,
+    predicting,
+    resident,
+    stroke,
+    strokes,
+    texture,
+    training,
+    zoom,
+)
+from segstudio.core.classes import VOID
 from segstudio.core.document import Document
-from segstudio.core.labels import LabelledImage, Split
-from segstudio.core.proposal import Proposal
-from segstudio.core.render import Pyramid
-from segstudio.core.tools import Palette, make_tools
-from segstudio.learn.events import Event, StepDone
-from segstudio.learn.request import TrainRequest, TrainSettings
-from segstudio.ui.canvas.canvas import Canvas
+from segstudio.core.history import Entry
+from segstudio.core.tools.base import Kit, Palette, Pointer, ToolName
+from segstudio.core.tools.brush import BrushTool
+from segstudio.ui.background import Worker
 
-VIEW = (1200, 900)
-CLASSES = ClassTable.of(["background", "nucleus"])
-
-
-def texture(side: int) -> U8:
-    """Smooth noise, ``uint8 (side, side, 3)``: nothing of it is constant, so nothing is cheaper than real."""
-    small = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+Figure = dict[str, object]
+PREVIEW_SIDE = 4096
+HISTORY_STROKES = 1000
+MOUSE_SECONDS = 0.008  # from one move of a usual mouse to the next
 
 
-def send(canvas: Canvas, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton, held: Qt.MouseButton) -> None:
-    where = canvas.mapToGlobal(at)
-    event = QMouseEvent(kind, at, where, button, held, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(canvas, event)
-    QApplication.processEvents()
+def judged(value: float, bar: float | None = None) -> Figure:
+    """A figure and, where there is one, its upper bar."""
+    figure: Figure = {"value": round(value, 3)}
+    return figure if bar is None else figure | {"bar": bar, "ok": value <= bar}
 
 
-def stroke(canvas: Canvas, moves: int, offset: float) -> list[float]:
-    """One stroke across the view in a wave; returns milliseconds of each move."""
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-    times = []
-
-    def at(i: int) -> QPointF:
-        return QPointF(150 + 900 * i / moves, 450 + offset + 200 * math.sin(i / 9))
-
-    send(canvas, QEvent.Type.MouseButtonPress, at(0), left, left)
-    for i in range(1, moves):
-        start = time.perf_counter()
-        send(canvas, QEvent.Type.MouseMove, at(i), none, left)
-        times.append((time.perf_counter() - start) * 1e3)
-    send(canvas, QEvent.Type.MouseButtonRelease, at(moves), left, none)
-    return times
-
-
-def pan(canvas: Canvas, moves: int) -> list[float]:
-    """Drag the image with the middle button; returns milliseconds of each frame."""
-    middle, none = Qt.MouseButton.MiddleButton, Qt.MouseButton.NoButton
-    times = []
-    send(canvas, QEvent.Type.MouseButtonPress, QPointF(600, 450), middle, middle)
-    for i in range(moves):
-        start = time.perf_counter()
-        send(canvas, QEvent.Type.MouseMove, QPointF(600 - 6 * i, 450 - 4 * i), none, middle)
-        times.append((time.perf_counter() - start) * 1e3)
-    send(canvas, QEvent.Type.MouseButtonRelease, QPointF(600, 450), middle, none)
-    return times
-
-
-def zoom(canvas: Canvas, frames: int) -> list[float]:
-    """Zoom in and out; returns milliseconds of each frame."""
-    times = []
-    for i in range(frames):
-        start = time.perf_counter()
-        canvas.zoom_by(1.25 if i % 2 else 0.8)
-        QApplication.processEvents()
-        times.append((time.perf_counter() - start) * 1e3)
-    return times
-
-
-def summary(times: list[float]) -> dict[str, float]:
-    """Median, 99th percentile and worst, in ms."""
+def spread(times: Sequence[float], **bars: float) -> dict[str, Figure]:
+    """Median, 99th percentile and worst in ms; bars by those names."""
     ordered = sorted(times)
     picks = {"median_ms": 0.5, "p99_ms": 0.99, "worst_ms": 1.0}
-    return {name: round(ordered[min(len(ordered) - 1, int(len(ordered) * q))], 3) for name, q in picks.items()}
+    return {
+        name: judged(ordered[min(len(ordered) - 1, int(len(ordered) * share))], bars.get(name))
+        for name, share in picks.items()
+    }
 
 
-def measure(side: int, moves: int, brush: int) -> dict[str, dict[str, float]]:
-    """All figures of one image size, with a proposal shown, as while correcting a model."""
-    image = texture(side)
-    document = Document(np.full((side, side), VOID, np.uint8), CLASSES)
-    document.set_proposal(Proposal((image[..., 0] > 128).astype(np.uint8), image[..., 1].copy(), "m"))
-    palette = Palette(value=1, size=brush)
-    canvas = Canvas(palette)
-    canvas.resize(*VIEW)
-    canvas.set_tool(make_tools(palette)["brush"])
-    canvas.show()
-    pyramid = Pyramid(image)
-    start = time.perf_counter()
-    canvas.show_document(document, pyramid)
-    QApplication.processEvents()
-    first = (time.perf_counter() - start) * 1e3
-    figures = {"fitted": summary([t for i in range(4) for t in stroke(canvas, moves // 4, 20.0 * i)])}
-    canvas.zoom_to(1.0)
-    QApplication.processEvents()
-    figures["at_100_percent"] = summary([t for i in range(4) for t in stroke(canvas, moves // 4, 20.0 * i)])
-    figures["pan"] = summary(pan(canvas, 60))
-    figures["zoom"] = summary(zoom(canvas, 40))
-    figures["first_paint"] = {"ms": round(first, 1)}
-    canvas.release_document()
-    canvas.close()
+def frames(measured: tuple[list[float], list[float]]) -> dict[str, object]:
+    first, whole = measured
+    return {"first": spread(first, p99_ms=16), "complete": spread(whole)}
+
+
+def idle(bench: Bench, moves: int) -> dict[str, object]:
+    """Brush, pan and zoom with nothing else going on."""
+    figures: dict[str, object] = {}
+    for name, fitted, median, p99 in (("at_100_percent", False, 0.6, 2.0), ("fitted", True, 1.5, 4.0)):
+        bench.look(fitted=fitted)
+        figures[f"brush_{name}"] = spread(strokes(bench, moves), median_ms=median, p99_ms=p99)
+        figures[f"pan_{name}"] = frames(pan(bench, 60))
+        bench.look(fitted=fitted)
+        figures[f"zoom_{name}"] = frames(zoom(bench, 60))
+    bench.look(fitted=False)
+    bench.palette.size = 500
+    figures["brush_500_px"] = spread(strokes(bench, 200), p99_ms=8)
+    bench.palette.size = 31
     return figures
 
 
-def train_beside(folder: Path, then: Callable[[], dict[str, object]]) -> dict[str, object]:
-    """Run `then` while `learn.fit` trains on drawn images in a thread of this process."""
-    from segstudio.learn.training import fit
+def beside(bench: Bench, moves: int) -> dict[str, object]:
+    """The brush while something else keeps the cores busy, moved as often as a mouse tells."""
+    figures: dict[str, object] = {}
+    for name, fitted in (("at_100_percent", False), ("fitted", True)):
+        bench.look(fitted=fitted)
+        figures[f"brush_{name}"] = spread(strokes(bench, moves, pause=MOUSE_SECONDS), p99_ms=4, worst_ms=16)
+    return figures
 
-    images = []
-    for i in range(4):
-        path = folder / f"{i}.png"
-        picture = texture(384 + i)
-        cv2.imwrite(str(path), picture)
-        split: Split = "validation" if i == 3 else "train"
-        truth = (picture[..., 0] > 128).astype(np.uint8)
-        images.append(LabelledImage.pack(key=str(i), path=path, split=split, revision=1, annotation=truth))
-    settings = TrainSettings(device="cpu")
-    request = TrainRequest(settings, CLASSES, tuple(images), folder / "models")
-    steps, cancel, ready = [0], threading.Event(), threading.Event()
 
-    def emit(event: Event) -> None:
-        if isinstance(event, StepDone):
-            steps[0] = event.step
-            ready.set()
+def opened(side: int) -> tuple[Bench, dict[str, object]]:
+    """A canvas with an image, and what opening it took."""
+    image = texture(side)
+    gc.collect()
+    before = resident()
+    bench = Bench(image, proposing=False)
+    # The annotation is not counted as more: the bar is about what comes on top of image and mask.
+    mask = side * side / 2**20
+    more, allowed = resident() - before - mask, 0.4 * (image.nbytes / 2**20 + mask)
+    figures: dict[str, object] = {
+        "first_paint_ms": judged(bench.opening_ms, 150 if side == 8192 else None),
+        "memory_beside_image_and_mask_mib": judged(more, allowed if side >= 8192 else None),
+    }
+    return bench, figures
 
-    thread = threading.Thread(target=lambda: fit(request, emit, cancel, background=True), name="training")
-    thread.start()
-    if not ready.wait(120):
-        raise SystemExit("training did not start within two minutes")
-    before = steps[0]
-    result = then()
-    result["training_steps_meanwhile"] = steps[0] - before
-    cancel.set()
-    thread.join()
-    return result
+
+def undo_of_a_fill(bench: Bench) -> dict[str, object]:
+    """The whole image filled by a click, taken back and done again; until every pixel is painted."""
+    bench.look(fitted=True)
+    bench.take("fill")
+    at = QPointF(600, 450)
+    start = time.perf_counter()
+    bench.send(QEvent.Type.MouseButtonPress, at, LEFT, LEFT)
+    bench.send(QEvent.Type.MouseButtonRelease, at, LEFT, NONE)
+    figures: dict[str, object] = {"fill_ms": judged(bench.complete(start))}
+    steps = {"undo": bench.document.undo, "redo": bench.document.redo}
+    for name, step in steps.items():
+        start = time.perf_counter()
+        step()
+        figures[f"{name}_ms"] = judged(bench.complete(start), 60)
+    bench.document.undo()
+    bench.take("brush")
+    bench.settle()
+    return figures
+
+
+def history(side: int) -> dict[str, object]:
+    """Memory of many strokes of a view's width, packed as the saver packs them when it writes the journal."""
+    document = Document(np.full((side, side), VOID, np.uint8), CLASSES)
+    document.annotation.max()
+    palette = Palette(value=1, size=31)
+    tool = BrushTool(Kit(palette))
+    rng = np.random.default_rng(0)
+
+    def save(entry: Entry) -> None:
+        assert entry.patch is not None
+        entry.patch.to_bytes()
+
+    document.on_commit.append(save)
+    gc.collect()
+    before = resident()
+    for _ in range(HISTORY_STROKES):
+        x, y = rng.uniform(0, side - 900), rng.uniform(200, side - 200)
+        palette.value = int(rng.integers(0, 2))
+        tool.press(document, Pointer((x, y)))
+        for i in range(1, 60):
+            tool.move(Pointer((x + 15 * i, y + 120 * np.sin(i / 9))))
+        tool.release(Pointer((x + 900, y)))
+    grown = resident() - before
+    return {
+        "strokes": HISTORY_STROKES,
+        "kept": len(document.history.done),
+        "process_mib": judged(grown, 64),
+        "patches_mib": judged(document.history.nbytes / 2**20, 64),
+    }
+
+
+def previews() -> dict[str, object]:
+    """From a move of the pointer to the painted preview of what a click would do, through the window's own worker."""
+    worker = Worker()
+    bench = Bench(texture(PREVIEW_SIDE), proposing=False, background=worker)
+    figures: dict[str, object] = {}
+    tools: tuple[ToolName, ...] = ("wand", "superpixel", "fill")
+    for name in tools:
+        bench.take(name)
+        for fitted in (False, True):
+            bench.look(fitted=fitted)
+            waits, held = [], []
+            for i in range(5):
+                waited, longest = _preview_at(bench, name, QPointF(300 + 130 * i, 250 + 90 * i))
+                waits.append(waited)
+                held.append(longest)
+            where = "fitted" if fitted else "at_100_percent"
+            figures[f"{name}_{where}"] = {
+                "first_answer_ms": judged(waits[0], None if name == "fill" else 100),
+                "later_answers_ms": judged(max(waits[1:]), None if name == "fill" else 100),
+                "event_loop_held_ms": judged(max(held), 16),
+            }
+    bench.close()
+    worker.close()
+    return figures
+
+
+def _preview_at(bench: Bench, name: ToolName, at: QPointF) -> tuple[float, float]:
+    """Milliseconds until a preview is painted, and the longest that one turn of the event loop took."""
+    QApplication.sendEvent(bench.canvas, QEvent(QEvent.Type.Leave))
+    bench.settle()
+    left, top = (int(v // 1) for v in bench.canvas.image_point(at))
+    start = now = time.perf_counter()
+    longest = 0.0
+    bench.send(QEvent.Type.MouseMove, at, NONE, NONE)
+    while True:
+        preview = bench.tools[name].preview
+        mask = None if preview is None else preview.mask
+        answered = mask is not None and mask[0].contains(left, top)
+        painted = bench.canvas.painted
+        QApplication.processEvents()
+        last, now = now, time.perf_counter()
+        longest = max(longest, now - last)
+        if answered and bench.canvas.painted > painted:
+            return (bench.canvas.painted - start) * 1e3, longest * 1e3
+        if now - start > 10:
+            return float("inf"), longest * 1e3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 4096, 8192])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 4096, 8192, 16384])
     parser.add_argument("--moves", type=int, default=400, help="brush moves a figure")
-    parser.add_argument("--brush", type=int, default=31, help="diameter in pixels")
-    parser.add_argument("--training", action="store_true", help="measure once more while a run trains")
+    parser.add_argument("--idle", action="store_true", help="leave out what trains and predicts beside it")
     options = parser.parse_args()
     app = QApplication(sys.argv[:1])
-
-    def all_sizes() -> dict[str, object]:
-        return {str(side): measure(side, options.moves, options.brush) for side in options.sizes}
-
-    measure(512, 80, options.brush)  # warm up
-    result: dict[str, object] = {"view": VIEW, "brush_px": options.brush, "idle": all_sizes()}
-    if options.training:
-        with tempfile.TemporaryDirectory() as folder:
-            result["training"] = train_beside(Path(folder), all_sizes)
+    warm = Bench(texture(512))
+    stroke(warm, 80, 0)
+    warm.close()
+    result: dict[str, object] = {"view": [1200, 900], "brush_px": 31}
+    if 8192 in options.sizes:  # first: memory that others have given back would hide how much it takes
+        result["history_8192"] = history(8192)
+    for side in options.sizes:
+        bench, opening = opened(side)
+        figures: dict[str, object] = {"opening": opening}
+        if side == 8192:
+            figures["whole_image_fill"] = undo_of_a_fill(bench)
+        bench.close()
+        del bench
+        bench = Bench(texture(side))
+        figures |= idle(bench, options.moves)
+        for name, load in () if options.idle else (("training", training), ("predicting", predicting)):
+            with load() as count:
+                before = count()
+                figures[f"while_{name}"] = beside(bench, options.moves) | {"steps_meanwhile": count() - before}
+        bench.close()
+        del bench
+        result[str(side)] = figures
+    result[f"previews_{PREVIEW_SIDE}"] = previews()
     print(json.dumps(result, indent=1))
     app.quit()
 

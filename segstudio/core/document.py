@@ -43,9 +43,13 @@ class Gesture:
         self._layer: Layer = layer
         self._label = label
         self._array = document.layer(layer)
-        self._locked = document.classes.locked()
-        self._guards = layer == "annotation" and bool(self._locked.any())
+        self.guard(document.classes)
         self._before = Before(self._array)
+
+    def guard(self, classes: ClassTable) -> None:
+        """Keep off the locked classes of this table from now on."""
+        self._locked = classes.locked()
+        self._guards = self._layer == "annotation" and bool(self._locked.any())
 
     def line(self, start: Point, end: Point, size: int, value: int, shape: BrushShape = "round") -> Rect:
         """Drag a brush from `start` to `end`; returns the rectangle that changed."""
@@ -178,13 +182,18 @@ class Document:
 
     @property
     def classes(self) -> ClassTable:
-        """The classes; replace it when the project's change. A gesture ends with what it has when one is gone."""
+        """The classes; replace it when the project's change.
+
+        A gesture that runs minds the locks of the new table, and ends with what it has when a class is gone.
+        """
         return self._classes
 
     @classes.setter
     def classes(self, classes: ClassTable) -> None:
         if self._gesture is not None and len(classes) < len(self._classes):
             self._gesture.finish()
+        if self._gesture is not None:
+            self._gesture.guard(classes)
         self._classes = classes
 
     @property

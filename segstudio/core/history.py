@@ -20,11 +20,12 @@ _HEAD = struct.Struct("<BHI")  # layer, length of the label, number of pieces
 _RECT = struct.Struct("<4I")
 _MARKED = 0x80  # added to the layer: a byte a piece follows the rectangles, saying which of its sides are uniform
 _OLD, _NEW = 1, 2
+_EACH = bytes(range(256))
 
 
 def uniform(value: int, shape: tuple[int, int]) -> U8:
     """``uint8`` of a shape, all of one value, in the memory of one; read only."""
-    return np.broadcast_to(np.uint8(value), shape)
+    return np.ndarray(shape, np.uint8, buffer=_EACH, offset=value, strides=(0, 0))
 
 
 def is_uniform(values: U8) -> bool:

@@ -19,6 +19,7 @@ Point = tuple[float, float]  # x, y in image coordinates; the centre of the firs
 BrushShape = Literal["round", "square"]
 MIN_SIZE, MAX_SIZE = 1, 2000
 _SLACK = 1e-6  # keeps a pixel whose centre lies exactly on the rim, whatever the rounding
+_MANY = 1 << 14  # pixels of a box
 _CHUNK = 256  # pixels of line rasterised at a time: bounds the box of a long diagonal
 
 
@@ -69,24 +70,33 @@ def _capsule(a: Point, b: Point, radius: float, bounds: Rect, shape: BrushShape 
     ).intersect(bounds)
     if box.empty:
         return EMPTY, np.zeros((0, 0), np.bool_)
-    rows = np.arange(box.y0, box.y1, dtype=np.float64) + 0.5
+    rows = np.arange(box.y0 + 0.5, box.y1)
     intervals = _row_intervals if shape == "round" else _square_intervals
     low, high = intervals(a, b, reach, rows)
-    columns = np.arange(box.x0, box.x1, dtype=np.float64) + 0.5
-    return box, (columns >= low[:, None]) & (columns <= high[:, None])
+    left = box.x0 + 0.5
+    columns = np.arange(box.width, dtype=np.float64)
+    low, high = low - left, high - left
+    if low.size * columns.size > _MANY:
+        # Whole columns within the box: for a large brush, small integers are compared several times faster.
+        low = np.minimum(np.maximum(np.ceil(low), 0), box.width).astype(np.int16)
+        high = np.minimum(np.maximum(np.floor(high), -1), box.width).astype(np.int16)
+        columns = columns.astype(np.int16)
+    covered: Bool = columns >= low[:, None]
+    covered &= columns <= high[:, None]
+    return box, covered
 
 
 def _row_intervals(
     a: Point, b: Point, radius: float, rows: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest x of the capsule on each row; low > high where the row misses it."""
-    low = np.full(rows.shape, np.inf)
-    high = np.full(rows.shape, -np.inf)
-    for x, y in (a, b):
-        half = np.sqrt(np.maximum(radius * radius - (rows - y) ** 2, 0))
-        hit = np.abs(rows - y) <= radius
-        low = np.where(hit, np.minimum(low, x - half), low)
-        high = np.where(hit, np.maximum(high, x + half), high)
+    # Both ends at once, a row of the arrays each.
+    x, y = np.array((a, b)).T[:, :, None]
+    under = radius * radius - (rows - y) ** 2
+    hit = under >= 0
+    half = np.sqrt(np.where(hit, under, 0))
+    low = np.where(hit, x - half, np.inf).min(axis=0)
+    high = np.where(hit, x + half, -np.inf).max(axis=0)
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = math.hypot(dx, dy)
     if length == 0:

@@ -1,13 +1,13 @@
-"""The table of actions as living menus, toolbar and shortcuts."""
+"""The table of actions as living menus and shortcuts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolButton, QWidget
 
 from segstudio.core.keymap import Keymap
-from segstudio.ui.action_table import ACTIONS, MENUS, TOOLS, ActionSpec, AppState, native, tooltip
+from segstudio.ui.action_table import ACTIONS, MENUS, ActionSpec, AppState, native, tooltip
 from segstudio.ui.icons import icon, icon_names
 from segstudio.ui.theme import Tokens
 
@@ -91,35 +91,6 @@ class ActionSet:
             if sub:
                 menu = made.get(spec.menu) or _submenu(made, spec.menu)
             menu.addAction(action)
-
-    def toolbar(
-        self,
-        title: str = "Tools",
-        ids: Iterable[str | None] = TOOLS,
-        orientation: Qt.Orientation = Qt.Orientation.Vertical,
-    ) -> QToolBar:
-        """A fixed bar of 32 px icon buttons; None in ``ids`` is a line."""
-        bar = QToolBar(title)
-        bar.setObjectName(title)
-        bar.setOrientation(orientation)
-        bar.setMovable(False)
-        bar.setFloatable(False)
-        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        bar.setIconSize(QSize(20, 20))
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        for action_id in ids:
-            if action_id is None:
-                bar.addSeparator()
-                continue
-            bar.addAction(self[action_id])
-            button = bar.widgetForAction(self[action_id])
-            if isinstance(button, QToolButton):
-                button.setFixedSize(32, 32)
-                button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-                button.setAccessibleName(self.specs[action_id].title)
-                if self.specs[action_id].checkable and not self.specs[action_id].group:
-                    button.setProperty("role", "plain")
-        return bar
 
     def _make(self, spec: ActionSpec, parent: QObject, handler: Callable[[], None]) -> QAction:
         action = QAction(spec.text, parent)

@@ -84,7 +84,7 @@ class Desk(QObject):
             project_open=True,
             image_open=document is not None,
             images=self._browsing.count > 1,
-            can_undo=document is not None and document.history.can_undo,
+            can_undo=document is not None and (document.history.can_undo or self._canvas.occupied),
             can_redo=document is not None and document.history.can_redo,
             training=self.modelling.training,
             stopping=self.modelling.stopping,
@@ -183,6 +183,8 @@ class Desk(QObject):
         self._link(canvas.view_changed, self._seeing.tell_zoom)
         self._link(canvas.palette_turned, self._hand.show_options)
         self._link(canvas.stroke_began, self._hand.stroke_began)
+        self._link(canvas.stroke_began, self._on_stroke)
+        self._link(canvas.stroke_ended, self._on_stroke)
         self._link(canvas.stroke_ended, self._hand.stroke_ended)
         self._link(canvas.pen_seen, bench.options.show_pressure)
         self._link(canvas.kept_back, self._on_kept_back)
@@ -293,6 +295,11 @@ class Desk(QObject):
     def _copy_previous(self) -> None:
         if (key := self._browsing.predecessor()) is not None:
             self._editing.copy_previous(key)
+
+    def _on_stroke(self) -> None:
+        document = self.session.document
+        if document is not None and not document.history.can_undo:
+            self.state_changed.emit()  # an open shape, or the very first stroke, can be dropped, too
 
     def _on_tool(self) -> None:
         self._seeing.say(TOOL_USES[self._hand.tool])

@@ -193,7 +193,9 @@ class Editing(QObject):
             return session.project.load_document(key).annotation
 
         def done(labels: U8) -> None:
-            if session.key == here:
+            if session.key == here and self._canvas.painting:
+                self._seeing.say("Not copied: a stroke was begun meanwhile")
+            elif session.key == here:
                 self._change("Copied", lambda document: copy_labels(document, labels), f"{key} has nothing to copy")
 
         self._jobs.start("copy labels", read, done=done, failed=self._seeing.complain)

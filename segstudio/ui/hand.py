@@ -70,7 +70,7 @@ class Hand(QObject):
     def choose_tool(self, name: ToolName) -> None:
         """Take a tool into the hand."""
         tool, canvas = self._tools[name], self._bench.canvas
-        if canvas.tool is not tool:
+        if canvas.tool is not tool and canvas.painting:
             canvas.finish_stroke()  # first: a tool that was borrowed for this stroke goes back by that
         previous, self.tool = self.tool, name
         if canvas.tool is not tool:

@@ -21,6 +21,7 @@ from segstudio.ui.panels.options import ToolOptions
 from segstudio.ui.panels.review import ReviewPanel
 from segstudio.ui.panels.side import NARROW, USUAL, WIDE, SideBar
 from segstudio.ui.panels.tone import TonePanel
+from segstudio.ui.panels.toolbox import ToolBox
 from segstudio.ui.theme import Tokens
 
 
@@ -130,7 +131,7 @@ class Workbench(QWidget):
         self._across.setHandleWidth(1)
         upper = QHBoxLayout()
         upper.setSpacing(0)
-        upper.addWidget(actions.toolbar())
+        upper.addWidget(ToolBox(actions))
         upper.addWidget(self._across, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

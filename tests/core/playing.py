@@ -32,6 +32,10 @@ Kind = Literal[
     "undo", "redo", "swap", "lock", "classes", "option", "answer",
 ]  # fmt: skip
 POINTING: tuple[Kind, ...] = ("hover", "press", "move", "release")
+_UNTIMELY: dict[ToolName, tuple[Kind, ...]] = {
+    "box": ("cancel", "undo", "redo", "lock", "classes"),
+    "superpixel": ("classes",),
+}
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,6 @@ class Watched:
         past: the annotation before the first and after each stroke that can be undone.
         ahead: the same for strokes that can be redone, the next one last.
         strokes: how many were ever written.
-        touched: pixels that any stroke has changed.
     """
 
     def __init__(self, shape: tuple[int, int], *, seen: bool, classes: ClassTable) -> None:
@@ -129,7 +132,6 @@ class Watched:
         self.document = Document(annotation, classes, picture=picture(shape) if seen else None)
         self.shown, self.past, self.ahead = annotation.copy(), [annotation.copy()], list[U8]()
         self.strokes = 0
-        self.touched = np.zeros(shape, np.bool_)
         self.document.on_change.append(self._changed)
         self.document.on_commit.append(self._committed)
 
@@ -164,8 +166,7 @@ class Watched:
             self.ahead.clear()
             self.past.append(self.document.annotation.copy())
             self.strokes += 1
-            assert not np.array_equal(*self.past[-2:]), "a stroke that changes nothing"
-            self.touched |= self.past[-2] != self.past[-1]
+            assert not np.array_equal(self.past[-2], self.past[-1]), "a stroke that changes nothing"
 
 
 class Play:
@@ -217,10 +218,9 @@ class Play:
     def do(self, act: Act) -> None:
         """Do one act as the window would, and look at the preview."""
         tool = self.tool
-        # Until its object is written a box is not over, and Esc drops it; and superpixels that were crossed are not in a
-        # stroke that the document ends.
-        waits = act.kind not in POINTING if tool.name == "box" else tool.name == "superpixel" and act.kind == "classes"
-        if waits and isinstance(self.background, Slow):
+        # Until its object is written a box is not over, and Esc drops it; and superpixels that were crossed but are not
+        # known yet are not in a stroke that the document ends.
+        if isinstance(self.background, Slow) and act.kind in _UNTIMELY.get(tool.name, ()):
             self.background.settle()
         if act.kind == "take":
             tool.finish()

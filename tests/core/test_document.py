@@ -312,3 +312,15 @@ def test_history_forgets_the_oldest_strokes_beyond_its_bytes() -> None:
     while document.undo() is not None:
         pass
     assert (document.annotation != VOID).any()  # the forgotten ones stay painted
+
+
+def test_a_class_locked_while_a_stroke_runs_is_kept_from_there_on() -> None:
+    document = Document(np.full((20, 60), 2, np.uint8), CLASSES)
+    tool = BrushTool(Kit(Palette(value=1, size=9)))
+    tool.press(document, Pointer((10, 10)))
+    document.classes = document.classes.change(2, locked=True)
+    painted = document.annotation.copy()
+    tool.move(Pointer((50, 10)))
+    tool.release(Pointer((50, 10)))
+    assert np.array_equal(document.annotation, painted)
+    assert document.kept_back == {2}

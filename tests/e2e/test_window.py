@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QPushButton
 
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.proposal import Proposal
@@ -24,32 +23,6 @@ LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.
 NONE = Qt.MouseButton.NoButton
 
 
-@pytest.fixture
-def painter(driver: "Driver", cells: Path, tmp_path: Path) -> "Driver":
-    driver.new_project(cells, tmp_path / "project", "background", "nucleus", "debris")
-    return driver
-
-
-def wheel(driver: "Driver", at: tuple[float, float], notches: int, modifiers: Qt.KeyboardModifier) -> None:
-    canvas = driver.window.bench.canvas
-    where = canvas.widget_point(at)
-    event = QWheelEvent(
-        where,
-        QPointF(canvas.mapToGlobal(where)),
-        QPoint(),
-        QPoint(0, 120 * notches),
-        NONE,
-        modifiers,
-        Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
-    QApplication.sendEvent(canvas, event)
-
-
-def status_text(driver: "Driver") -> str:
-    return " ".join(label.text() for label in driver.window.status.findChildren(QLabel))
-
-
 def test_every_stroke_is_on_disk_within_a_second(painter: "Driver", tmp_path: Path) -> None:
     painter.stroke((30, 30), (40, 40))
     wanted = painter.document.annotation.copy()
@@ -59,7 +32,7 @@ def test_every_stroke_is_on_disk_within_a_second(painter: "Driver", tmp_path: Pa
             return bool(np.array_equal(other.annotation("cell 0"), wanted))
 
     painter.until(on_disk, 1.0)
-    painter.until(lambda: "Saved" in status_text(painter), 2.0)
+    painter.until(lambda: "Saved" in painter.status, 2.0)
     assert (wanted == painter.document.annotation).all()
 
 
@@ -93,14 +66,14 @@ def test_a_locked_class_is_kept_and_says_so(painter: "Driver") -> None:
     painter.stroke((10, 30), (60, 30))
     assert np.array_equal(painter.document.annotation == 1, before)
     assert painter.document.annotation[30, 55] == 0
-    assert "nucleus" in status_text(painter)
+    assert "nucleus" in painter.status
 
 
 def test_the_wheel_zooms_at_the_cursor_and_with_shift_sizes_the_brush(painter: "Driver") -> None:
     canvas = painter.window.bench.canvas
     under = canvas.widget_point((80, 20))
     scale = canvas.view.scale
-    wheel(painter, (80, 20), 2, Qt.KeyboardModifier.NoModifier)
+    painter.wheel((80, 20), 2, Qt.KeyboardModifier.NoModifier)
     assert canvas.view.scale == pytest.approx(2 * scale)
     moved = canvas.widget_point((80, 20))
     assert (moved.x(), moved.y()) == pytest.approx((under.x(), under.y()))
@@ -109,7 +82,7 @@ def test_the_wheel_zooms_at_the_cursor_and_with_shift_sizes_the_brush(painter: "
     painter.stroke((30, 30))
     small = (painter.document.annotation != VOID).sum()
     painter.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    wheel(painter, (30, 30), 4, Qt.KeyboardModifier.ShiftModifier)
+    painter.wheel((30, 30), 4, Qt.KeyboardModifier.ShiftModifier)
     painter.stroke((30, 30))
     assert (painter.document.annotation != VOID).sum() > small
 
@@ -217,7 +190,7 @@ def test_accepting_a_locked_class_says_that_it_is_locked(painter: "Driver") -> N
     painter.point((30, 30))
     painter.key(Qt.Key.Key_Return)
     assert (painter.document.annotation == VOID).all()
-    assert "nucleus is locked" in status_text(painter)
+    assert "nucleus is locked" in painter.status
 
 
 def test_steps_are_counted_from_the_image_on_its_way(painter: "Driver") -> None:
@@ -234,7 +207,7 @@ def test_a_stroke_may_begin_and_end_outside_the_image(painter: "Driver") -> None
 
 def test_zoom_and_place_are_kept_per_image(painter: "Driver") -> None:
     canvas = painter.window.bench.canvas
-    wheel(painter, (80, 20), 3, Qt.KeyboardModifier.NoModifier)
+    painter.wheel((80, 20), 3, Qt.KeyboardModifier.NoModifier)
     left = canvas.view
     painter.key(Qt.Key.Key_D)
     painter.until(lambda: painter.desk.session.key == "cell 1")
@@ -278,7 +251,7 @@ def test_a_folder_without_images_is_refused_in_one_line(driver: "Driver", tmp_pa
     empty = tmp_path / "empty"
     empty.mkdir()
     driver.window.opener.create(NewProject(empty, tmp_path / "project", ("a", "b")))
-    driver.until(lambda: "no images" in status_text(driver))
+    driver.until(lambda: "no images" in driver.status)
     assert driver.window.desk is None
     assert not (tmp_path / "project").exists()
 
@@ -322,7 +295,7 @@ def test_the_next_project_can_be_trained_after_one_was_closed_while_training(
     assert button.text() == "Stop"
     driver.window.close_project()
     assert button.text() == "Train"
-    assert "Saved" not in status_text(driver)
+    assert "Saved" not in driver.status
     driver.new_project(cells, tmp_path / "second", "background", "nucleus")
     assert not training()
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -337,8 +310,11 @@ def test_closing_while_training_ends_the_run_and_keeps_the_work(
     driver.stroke((20, 30), (40, 30))
     driver.key(Qt.Key.Key_1)
     driver.stroke((60, 10), (100, 10))
-    wanted = driver.document.annotation.copy()
     driver.key(Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert driver.desk.modelling.training
+    driver.stroke((20, 80), (60, 80))  # one goes on painting meanwhile
+    wanted = driver.labels
+    assert wanted[80, 40] == 0
     driver.close()
     with Project.open(tmp_path / "project") as project:
         assert np.array_equal(project.annotation("cell 0"), wanted)
@@ -360,7 +336,7 @@ def test_a_disk_that_refuses_the_last_strokes_keeps_the_window_open(
         patch.setattr(Project, "record", refuse)
         patch.setattr(painter.window, "_give_up", stay)
         painter.stroke((30, 30), (40, 40))
-        painter.until(lambda: "no space left" in status_text(painter))
+        painter.until(lambda: "no space left" in painter.status)
         painter.window.close()
         assert painter.window.isVisible()
         assert len(asked) == 1

@@ -8,13 +8,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QMainWindow, QToolButton
+from PySide6.QtWidgets import QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from segstudio.ui.action_table import ACTIONS, TOOLS, AppState
 from segstudio.ui.actions import ActionSet
 from segstudio.ui.icons import icon_names
 from segstudio.ui.panels.parts import NameEdit
+from segstudio.ui.panels.toolbox import ToolBox
 from segstudio.ui.theme import Tokens
 
 
@@ -131,14 +132,25 @@ def test_every_action_is_in_one_menu_and_tooltips_tell_the_key(window: QMainWind
 
 def test_toolbar_buttons_say_what_they_are(window: QMainWindow, tokens: Tokens) -> None:
     actions = ActionSet(window, nothing(), tokens)
-    bar = actions.toolbar()
-    window.addToolBar(bar)
-    buttons = [bar.widgetForAction(actions[name]) for name in TOOLS if name]
+    bar = ToolBox(actions)
+    window.setCentralWidget(bar)
+    buttons = [bar.button(name) for name in TOOLS if name]
     for button in buttons:
-        assert isinstance(button, QToolButton)
         assert button.accessibleName()
         assert button.toolTip()
         assert not button.focusPolicy() & Qt.FocusPolicy.ClickFocus
+
+
+@pytest.mark.parametrize("height", [300, 420, 560, 800])
+def test_every_tool_is_in_sight_at_any_height(window: QMainWindow, tokens: Tokens, height: int) -> None:
+    bar = ToolBox(ActionSet(window, nothing(), tokens))
+    bar.resize(bar.width(), height)
+    bar.show()
+    buttons = [bar.button(name) for name in TOOLS if name]
+    places = [button.geometry() for button in buttons]
+    assert all(bar.rect().contains(place) for place in places)
+    assert not any(a.intersects(b) for at, a in enumerate(places) for b in places[:at])
+    bar.close()
 
 
 def test_single_keys_work_in_the_window_but_not_while_one_types(

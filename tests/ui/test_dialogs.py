@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 from segstudio.ui.action_table import ACTIONS, AppState, native
 from segstudio.ui.actions import ActionSet
 from segstudio.ui.dialogs.crash import CrashDialog
+from segstudio.ui.dialogs.key_table import key_rows
 from segstudio.ui.dialogs.new_project import CHOOSE, Looked, NewProject, NewProjectDialog, look_for_images
 from segstudio.ui.dialogs.palette import CommandPalette, match
-from segstudio.ui.dialogs.key_table import key_rows
 from segstudio.ui.dialogs.shortcuts import ShortcutsDialog, hands
 from segstudio.ui.theme import Tokens
 

@@ -75,7 +75,8 @@ def everything(
     start.set_recent([RecentProject(tmp_path), RecentProject(tmp_path / "gone", missing=True)])
     widgets: list[QWidget] = [
         classes, model, strip, start, review(deeds), ToolOptions(tokens), StatusLine(tokens),
-        NewProjectDialog(None, tokens), CrashDialog("report", tmp_path / "log", tokens), ShortcutsDialog(lambda _name: ("X",)),
+        NewProjectDialog(None, tokens), CrashDialog("report", tmp_path / "log", tokens),
+        ShortcutsDialog(lambda _name: ("X",)),
     ]  # fmt: skip
     return widgets
 

@@ -192,12 +192,14 @@ class Tool:
         name: how code calls it.
         label: how the history calls its gestures.
         cursor: what the pointer looks like.
+        looks: it only looks at the image; a shape that another tool has open may wait meanwhile.
         on_changed: called when the preview became another one without an event.
     """
 
     name: ToolName
     label: str
     cursor: Cursor = "cross"
+    looks: bool = False
 
     def __init__(self, kit: Kit) -> None:
         self.kit = kit

@@ -11,6 +11,7 @@ class PickTool(Tool):
 
     name: ToolName = "pick"
     label = "Pick"
+    looks = True
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)

@@ -13,6 +13,7 @@ class PanTool(Tool):
     name: ToolName = "pan"
     label = "Pan"
     cursor: Cursor = "hand"
+    looks = True
 
 
 class LevelTool(Tool):
@@ -21,6 +22,7 @@ class LevelTool(Tool):
     name: ToolName = "level"
     label = "Window/level"
     cursor: Cursor = "level"
+    looks = True
     _last: Point | None = None
 
     def press(self, document: Document, pointer: Pointer) -> None:  # noqa: ARG002  # any document will do

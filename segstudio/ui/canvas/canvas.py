@@ -94,7 +94,8 @@ class Canvas(ToolView):
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         if self.document is None or self._busy:
             return
-        self._from, self._button = event.position(), event.button()
+        self._from = self._spot = event.position()
+        self._button = event.button()
         drag = drag_of(event.button(), event.modifiers(), hand=self._moves_image)
         if drag is Drag.PAINT:
             self._press(self._of_mouse(event))
@@ -128,6 +129,7 @@ class Canvas(ToolView):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
         if event.button() == self._button:
+            self._spot = event.position()
             self._let_go(self._of_mouse(event))
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -187,8 +189,10 @@ class Canvas(ToolView):
         elif kind == QEvent.Type.TabletPress and not self._busy and not self._moves_image:
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             self.pen_seen.emit()
+            self._spot = event.position()
             self._press(pointer)
         elif kind == QEvent.Type.TabletRelease and self._painting:
+            self._spot = event.position()
             self._release(pointer)
         elif kind == QEvent.Type.TabletMove:
             self._go_to(event.position(), pointer)

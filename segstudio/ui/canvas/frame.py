@@ -33,11 +33,17 @@ class Frame:
         self._bare = QRegion()  # shows nothing yet
         self._stale = QRegion()  # shows something that is no longer so
         self._spent = 0.0  # seconds of this frame that have gone into moving or scaling
+        self._changed = False
 
     @property
     def complete(self) -> bool:
         """Whether every pixel is up to date."""
         return self._bare.isEmpty() and self._stale.isEmpty()
+
+    @property
+    def changed(self) -> bool:
+        """Whether something went out of date since it was last refined."""
+        return self._changed
 
     @property
     def _whole(self) -> QRect:
@@ -50,16 +56,19 @@ class Frame:
             self._spare = QImage(*size, QImage.Format.Format_RGB32)
         self._view = view
         self._bare, self._stale = QRegion(self._whole), QRegion()
+        self._changed = True
 
     def touch(self, rect: Rect) -> None:
         """What lies in a rectangle has changed."""
         box = QRect(rect.x0, rect.y0, rect.width, rect.height).intersected(self._whole)
         if not box.isEmpty():
             self._stale += box
+            self._changed = True
 
     def touch_all(self) -> None:
         """Everything may look different."""
         self._stale = QRegion(self._whole)
+        self._changed = True
 
     def look(self, view: View, background: QColor) -> None:
         """Another view: the old pixels go where they belong in it, until they are rendered anew."""
@@ -72,6 +81,7 @@ class Frame:
         else:
             self._scale(factor, dx, dy, background)
         self._image, self._spare = self._spare, self._image
+        self._changed = True
         self._spent += time.perf_counter() - start
 
     def _move(self, dx: int, dy: int, background: QColor) -> None:
@@ -113,7 +123,7 @@ class Frame:
         """
         done = QRegion()
         end = time.perf_counter() + seconds - self._spent
-        self._spent = 0.0
+        self._spent, self._changed = 0.0, False
         if self.complete:
             return done
         painter = QPainter(self._image)
@@ -142,10 +152,12 @@ def _pixels(image: QImage) -> U8:
 
 def _boxes(region: QRegion) -> list[QRect]:
     """The rectangles of a region; one for all where the others would cost more than they save."""
+    if region.rectCount() <= 1:
+        return [] if region.isEmpty() else [region.boundingRect()]
     boxes: list[QRect] = list(region)  # type: ignore[call-overload]  # iterable, but not in the stubs
     whole = region.boundingRect()
     area = sum(box.width() * box.height() for box in boxes)
-    return [whole] if len(boxes) > 1 and whole.width() * whole.height() < 2 * area else boxes
+    return [whole] if whole.width() * whole.height() < 2 * area else boxes
 
 
 def _strips(box: QRect) -> list[QRect]:

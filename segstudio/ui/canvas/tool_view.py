@@ -1,5 +1,7 @@
 """A viewport with a tool in the hand: its cursor, its preview, and what protection kept from it."""
 
+from functools import lru_cache
+
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
@@ -37,7 +39,8 @@ class ToolView(Viewport):
         super().__init__(parent)
         self._palette = palette
         self._tool: Tool | None = None
-        self._painting = False  # whether a button or a pen is held for the tool
+        self._waiting: Tool | None = None  # has a shape open while a tool that only looks is in the hand
+        self._painting = False
         self._spot: QPointF | None = None  # widget position of the pointer while it is over the view
         self.view_changed.connect(self._stay)
 
@@ -45,15 +48,34 @@ class ToolView(Viewport):
     def tool(self) -> Tool | None:
         return self._tool
 
+    @property
+    def painting(self) -> bool:
+        """Whether a button or a pen is held for the tool."""
+        return self._painting
+
     def set_tool(self, tool: Tool) -> None:
-        """Take another tool into the hand; what the last one was doing is finished."""
-        self.finish_stroke()
-        if self._tool is not None:
+        """Take another tool into the hand; what the last one was doing is finished.
+
+        A tool that only looks is a short look: the shape that is open waits for the tool that drew it.
+        """
+        last, waiting = self._tool, self._waiting
+        if tool.looks and last is not None and last.active and not self._painting and not last.looks:
+            self._waiting = last
+        elif not (tool is waiting or (tool.looks and waiting is not None)):
+            self.finish_stroke()
+        if tool is waiting:
+            self._waiting = None
+        if last is not None:
             self._hover_tool(None)
-            self._tool.on_changed = None
+            last.on_changed = None
         self._tool = tool
         tool.on_changed = self.palette_changed
         self.options_changed()
+
+    @property
+    def occupied(self) -> bool:
+        """Whether there is something that Esc or undo would drop."""
+        return self._painting or (self._tool is not None and self._tool.active)
 
     def palette_changed(self) -> None:
         """Class, size or preview changed: the cursor and the preview show it."""
@@ -107,8 +129,10 @@ class ToolView(Viewport):
 
     def finish_stroke(self) -> None:
         """End what the tool is doing as if the button had been let go here."""
-        if self._tool is not None:
-            self._tool.finish()
+        waiting, self._waiting = self._waiting, None
+        for tool in (waiting, self._tool):
+            if tool is not None:
+                tool.finish()
         self._put_down()
 
     def cancel_stroke(self) -> None:
@@ -197,9 +221,15 @@ class ToolView(Viewport):
 
     def _color(self, value: int) -> QColor:
         known = self.document is not None and value < len(self.document.classes)
-        return QColor(self.document.classes[value].color if self.document is not None and known else "white")
+        return _named(self.document.classes[value].color if self.document is not None and known else "white")
 
     def _spared(self) -> None:
         if self.document is not None:
             self.flash(self.document.spared)
             self.kept_back.emit(self.document.kept_back)
+
+
+@lru_cache(maxsize=256)
+def _named(color: str) -> QColor:
+    """A colour by its name: asked for at every move, and slow to read."""
+    return QColor(color)

@@ -21,7 +21,7 @@ from segstudio.ui.canvas.drawing import draw_grid, draw_hint, draw_layers
 from segstudio.ui.canvas.frame import Frame
 from segstudio.ui.canvas.overlay import Overlay
 
-_FRAME = 0.009  # seconds after which a frame is shown as far as it is rendered
+_FRAME = 0.008  # seconds after which a frame is shown as far as it is rendered
 _BUDGET = 0.006  # seconds of rendering in each turn of the event loop that follows
 _FLASH_MS = 450
 
@@ -292,10 +292,14 @@ class Viewport(QWidget):
         """Qt's virtual."""
         if self._scene is None:
             painter = QPainter(self)
-            painter.fillRect(event.rect(), self._background)
-            draw_hint(painter, self.rect(), self._hint, self._ink)
+            try:
+                painter.fillRect(event.rect(), self._background)
+                draw_hint(painter, self.rect(), self._hint, self._ink)
+            finally:
+                painter.end()
             return
-        self._refine(_FRAME)
+        if self._frame.changed:
+            self._refine(_FRAME)
         ratio, box = self.devicePixelRatioF(), event.rect()
         rect = Rect(
             math.floor(box.left() * ratio),

@@ -37,7 +37,7 @@ TRANSFERS = (
     ("feature", "Feature", "The pretrained backbone stays as it is, only the rest learns. Fast, good with few labels."),
     ("none", "None", "A random start, to compare with. Wants many labels and much time."),
 )
-_TIPS = {spec.id: tooltip(spec) for spec in ACTIONS}
+_TIPS = {spec.id: tooltip(spec) for spec in ACTIONS if spec.id in ("train", "stop")}
 
 
 class ModelPanel(QFrame):
@@ -59,6 +59,7 @@ class ModelPanel(QFrame):
         self.setAccessibleName("Model")
         self._tokens = tokens
         self._running = False
+        self._tips = dict(_TIPS)
         self._available: dict[str, bool] = {}
         self._build_controls()
         self._build_results()
@@ -160,9 +161,15 @@ class ModelPanel(QFrame):
         self._button.setText(title)
         self._button.setEnabled(not stopping)
         set_role(self._button, role="danger" if running else "primary")
-        describe(self._button, "Stop training" if running else "Train", _TIPS[name])
+        describe(self._button, "Stop training" if running else "Train", self._tips[name])
         self._choices.setVisible(not running)  # they cannot be changed now: the room is the curve's
         self._draw_button()
+
+    def set_tips(self, *, train: str, stop: str) -> None:
+        """What the button says of itself: other keys do the same now."""
+        self._tips = {"train": train, "stop": stop}
+        name = "stop" if self._running else "train"
+        self._button.setToolTip(self._tips[name])
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""

@@ -39,7 +39,7 @@ OPTIONS: dict[ToolName, tuple[str, ...]] = {
 HINTS: dict[ToolName, str] = {
     "pick": "Click a pixel to take its class into the hand",
     "measure": "Drag for a length, click corners for an area",
-    "level": "Drag right for less contrast, left for more, down for darker, up for lighter",
+    "level": "Drag sideways for contrast, up and down for brightness",
     "pan": "Drag to move the image, turn the wheel to zoom",
 }
 # What the amount means to an operation, and the most it may be; the others have none.
