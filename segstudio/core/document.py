@@ -348,5 +348,7 @@ class Document:
         if self._proposal is None or not self.bounds.contains(x, y):
             return EMPTY, np.zeros((0, 0), np.bool_), VOID
         value = int(self._proposal.classes[y, x])
+        if value == VOID:
+            return EMPTY, np.zeros((0, 0), np.bool_), VOID  # what is labelled shows no proposal, and is void there too
         box, where = component_at(lambda rect: self.proposed(rect) == value, self.bounds, x, y)
         return box, where, value

@@ -2,6 +2,7 @@
 
 from segstudio.core.arrays import U8
 from segstudio.core.document import Document
+from segstudio.core.geometry import Rect
 from segstudio.core.proposal import Proposal
 from segstudio.core.pyramid import LabelPyramid, NearestPyramid, Pyramid
 
@@ -24,7 +25,8 @@ class Scene:
         self._classes: NearestPyramid | None = None
         self._confidence: NearestPyramid | None = None
         self._follow_proposal()
-        document.on_change.append(self._annotation.touch)
+        self._told: Proposal | None = document.proposal
+        document.on_change.append(self._changed)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -51,6 +53,13 @@ class Scene:
             self._confidence.level(level),
             None if rejected is None else rejected[::step, ::step],
         )
+
+    def _changed(self, rect: Rect) -> None:
+        """Follow a change of the labels; a new proposal, told of all over the image, changes none."""
+        if self.document.proposal is not self._told:
+            self._told = self.document.proposal
+        else:
+            self._annotation.touch(rect)
 
     def _follow_proposal(self) -> None:
         proposal = self.document.proposal

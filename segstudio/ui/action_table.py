@@ -79,6 +79,11 @@ def _proposal(state: AppState) -> bool:
     return state.image_open and state.proposal
 
 
+def _comparable(state: AppState) -> bool:
+    """Also without a proposal while two views or the blinking are on: an image that has none must not lock them."""
+    return _proposal(state) or state.beside or state.blink
+
+
 def _classed(state: AppState) -> bool:
     return state.image_open and state.classes
 
@@ -258,9 +263,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("invert", "Invert the image", "View", ("Ctrl+I",), "invert", "Black for white", _image, lambda s: s.inverted),
     A("reset_contrast", "Original contrast", "View", ("Ctrl+Alt+L",), "image", "See the image as it is", _image),
     A("beside", "Annotation beside proposal", "View", ("Shift+D",), "side-by-side",
-      "Two views that move together", _proposal, lambda s: s.beside, rule=True),
+      "Two views that move together", _comparable, lambda s: s.beside, rule=True),
     A("blink", "Blink annotation and proposal", "View", ("Shift+B",), "blink",
-      "One after the other in the same place", _proposal, lambda s: s.blink),
+      "One after the other in the same place", _comparable, lambda s: s.blink),
     A("minimap", "Minimap", "View", ("Ctrl+Shift+M",), "map",
       "The whole image in the corner, while only a part is seen", _project, lambda s: s.minimap),
     A("history", "History", "View", ("Shift+H",), "history",

@@ -52,6 +52,8 @@ class Hand(QObject):
         self._keys: list[QShortcut] = []
         self._springs = Springs(actions, self)
         self._springs.back.connect(self.choose_tool)
+        if self._palette.over != VOID:
+            self._palette.over = None  # a class of another project
         self._palette.choose(min(1, max(0, len(session.classes) - 1)))  # the first class is the background, as a rule
         self.set_keymap(keymap)
         self.choose_tool("brush")

@@ -131,7 +131,9 @@ class Modelling(QObject):
             from segstudio.learn.device import pick_device
             from segstudio.learn.prediction import predict
             from segstudio.learn.saving import load_model
+            from segstudio.learn.training import lower_priority
 
+            lower_priority()
             if previous is not None:
                 previous.wait(_LAST_TILE_SECONDS)  # the two would share one network
             kept = self._loaded
@@ -156,7 +158,9 @@ class Modelling(QObject):
         def work(emit: Emit, cancel: threading.Event) -> list[str]:
             warm_up()
             from segstudio.learn.runs import predict_project
+            from segstudio.learn.training import lower_priority
 
+            lower_priority()
             return list(predict_project(project, progress=emit, cancel=cancel))
 
         def over() -> None:

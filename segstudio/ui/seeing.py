@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from segstudio.core.classes import VOID
 from segstudio.core.render import LayerStyle, Look
-from segstudio.core.tone import Tone, auto_window, dragged
+from segstudio.core.tone import Tone, Window, dragged
 from segstudio.core.view import View
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.session import Session
@@ -42,8 +42,10 @@ class Seeing(QObject):
         self._bench = bench
         self._canvas = bench.canvas
         self._status = status
-        self._style = self._canvas.layers
+        self._style = LayerStyle()
         self._tone = Tone()
+        self._kind = ""  # of the pixels the window of values was chosen for
+        self._windows: dict[str, Window | None] = {}  # of the other kinds: one from 16 bits would make 8 bits black
         self._peeking = False
         self._compare: Compare = ""
         self._proposal_turn = False  # of blinking
@@ -78,7 +80,7 @@ class Seeing(QObject):
     def kept(self) -> dict[str, Any]:
         """How things are seen, for the preferences."""
         style = {name: getattr(self._style, name) for name in _STYLE_KEPT}
-        return {"style": style, "tone": self._tone.to_dict(), "minimap": self._bench.minimap_on}
+        return {"style": style, "tone": self._tone.to_dict(), "kind": self._kind, "minimap": self._bench.minimap_on}
 
     def restore(self, kept: object) -> None:
         """As `kept` gave it; what does not fit is left as it is."""
@@ -90,6 +92,7 @@ class Seeing(QObject):
             if name in _STYLE_KEPT and (opacity or (name.endswith("look") and value in _LOOKS)):
                 self._style = replace(self._style, **{name: value})
         self._bench.set_minimap(kept.get("minimap") is not False)
+        self._kind = str(kept.get("kind", ""))
         self.set_tone(Tone.from_dict(kept.get("tone")))
         self._apply()
 
@@ -158,6 +161,12 @@ class Seeing(QObject):
         self._apply()
 
     def _blink_on(self) -> None:
+        document = self._session.document
+        if document is None or document.proposal is None:
+            if self._proposal_turn:  # the image before had one
+                self._proposal_turn = False
+                self._apply()
+            return
         self._proposal_turn = not self._proposal_turn
         self._apply()
         self.say("Proposal" if self._proposal_turn else "Annotation")
@@ -198,9 +207,7 @@ class Seeing(QObject):
 
     def auto_contrast(self) -> None:
         """Black and white at the darkest and lightest half percent of the image."""
-        if self._session.image is not None:
-            # Of a reduced copy: the same to the eye, and it costs nothing.
-            self.set_tone(replace(self._tone, window=auto_window(self._session.image.scene.pyramid.smallest)))
+        self._bench.tone.take_auto()
 
     def invert(self) -> None:
         """Black for white."""
@@ -221,6 +228,9 @@ class Seeing(QObject):
         """Another image is in the hand."""
         if (image := self._session.image) is not None:
             picture = image.picture
+            if (kind := picture.pixels.dtype.name) != self._kind:
+                self._windows[self._kind], self._kind = self._tone.window, kind
+                self.set_tone(replace(self._tone, window=self._windows.get(kind)))
             self._bench.tone.set_image(picture.pixels, picture.window, picture.pixels.dtype)
             self._show_overview()
 

@@ -84,8 +84,10 @@ class Session(QObject):
         self._request = 0  # of the last image asked for: answers to older ones are dropped
         self._classes = project.classes
         self._saving_classes = False
-        self._touched: set[str] = set()
+        self._touched: dict[str, float] = {}  # when an image was changed last that may not be on disk yet
         self._views: dict[str, View] = {}
+        self._moved = QTimer(self, interval=0, singleShot=True)  # many strokes undone at once are told once
+        self._moved.timeout.connect(self.edited)
         self._saver = Saver(project)
         self._saver.on_saved = self._saved_on_thread.emit
         self._saver.on_error = lambda error: self._failed_on_thread.emit(str(error))
@@ -174,12 +176,13 @@ class Session(QObject):
 
     def _committed(self, entry: Entry) -> None:
         if self.image is not None:
-            self._touched.add(self.image.key)
             self._saver.submit(self.image.key, entry)
-            QTimer.singleShot(0, self.edited.emit)
+            self._touched[self.image.key] = time.time()  # not before: what is saved by then holds this entry
+            self._moved.start()
 
     def _on_saved(self, when: float) -> None:
-        touched, self._touched = self._touched, set()
+        touched = dict(self._touched)
+        self._touched = {key: since for key, since in touched.items() if since > when}
         for key in touched:
             self.refresh_record(key)
         self.saved.emit(when)

@@ -256,6 +256,19 @@ def test_a_proposal_of_another_size_is_refused() -> None:
         empty().set_proposal(Proposal(small, small, "m"))
 
 
+@pytest.mark.parametrize("step", ["accept_region", "reject_region"])
+def test_where_the_model_says_nothing_there_is_nothing_to_accept_or_reject(step: str) -> None:
+    document = empty()
+    dab(document, 40, 20, 1)
+    classes = np.full((48, 64), VOID, np.uint8)
+    classes[:5] = 2
+    document.set_proposal(Proposal(classes, np.full((48, 64), 255, np.uint8), "m0001"))
+    before = document.annotation.copy()
+    assert getattr(document, step)(8, 20) is None
+    assert np.array_equal(document.annotation, before)
+    assert len(document.history.done) == 1
+
+
 def test_a_region_larger_than_the_search_window_is_found_whole() -> None:
     document = Document(np.full((700, 900), VOID, np.uint8), CLASSES)
     classes = np.zeros((700, 900), np.uint8)

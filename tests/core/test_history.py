@@ -218,3 +218,9 @@ def test_extreme_shapes_are_filled_and_restored(shape: tuple[int, int]) -> None:
     assert (document.annotation == 2).all()
     document.undo()
     assert (document.annotation == VOID).all()
+
+
+def test_a_label_too_long_to_be_kept_is_cut_between_letters() -> None:
+    piece = Piece(Rect(0, 0, 1, 1), np.zeros((1, 1), np.uint8), np.ones((1, 1), np.uint8))
+    label = Patch.from_bytes(Patch("annotation", "x" + "é" * 40000, [piece]).to_bytes()).label
+    assert label == "x" + "é" * 32767

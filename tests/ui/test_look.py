@@ -211,3 +211,21 @@ def test_an_unknown_icon_is_a_mistake_said_at_once(qapp: QApplication) -> None:
     assert qapp is not None
     with pytest.raises(KeyError, match="no icon 'unicorn'"):
         icon("unicorn", DARK)
+
+
+@pytest.mark.parametrize(("height", "both"), [(430, False), (900, True)])
+def test_history_and_model_share_the_room_or_take_turns(
+    tokens: Tokens, deeds: dict[str, QAction], qtbot: QtBot, height: int, both: bool
+) -> None:
+    model, history, told = ModelPanel(tokens), HistoryPanel(tokens), review(deeds)
+    bar = SideBar(classes=ClassPanel(tokens), model=model, history=history, review=told)
+    qtbot.addWidget(bar)
+    bar.resize(296, height)
+    history.hide()
+    bar.show()
+    assert model.isVisible()
+    history.show()
+    qtbot.waitUntil(lambda: told.height() >= told.minimumSizeHint().height())
+    assert model.isVisible() == both
+    history.hide()
+    assert model.isVisible()

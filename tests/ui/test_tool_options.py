@@ -244,7 +244,7 @@ def test_the_contrast_button_tells_that_the_image_is_not_seen_as_it_is(options: 
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize("width", [682, 940, 1400])
+@pytest.mark.parametrize("width", [552, 682, 940, 1400])
 def test_every_option_can_be_reached_at_any_width(qtbot: QtBot, tokens: Tokens, tool: ToolName, width: int) -> None:
     holder = QWidget()
     options = ToolOptions(tokens, holder)

@@ -212,7 +212,7 @@ def changed(frame: Frame) -> bool:
 def test_scaled_and_moved_pixels_stay_where_they_belong() -> None:
     """A frame that has not been rendered yet shows the last one, in its new place."""
     frame = Frame()
-    frame.reset((200, 100), View(1.0))
+    frame.reset((200, 100), View(1.0), QColor("black"))
 
     def halves(painter: QPainter, rect: Rect) -> None:
         for x in range(rect.x0, rect.x1):
@@ -237,7 +237,7 @@ def test_scaled_and_moved_pixels_stay_where_they_belong() -> None:
 
 def test_a_frame_out_of_time_renders_something_and_says_what_is_left() -> None:
     frame = Frame()
-    frame.reset((1000, 1000), View())
+    frame.reset((1000, 1000), View(), QColor("black"))
     rendered: list[Rect] = []
     done = frame.refine(lambda _painter, rect: rendered.append(rect), 0)
     assert len(rendered) == 1
@@ -311,3 +311,13 @@ def test_a_cursor_too_large_for_a_picture_is_drawn_where_the_picture_would_be() 
         assert len(rows) > 500
         assert np.abs(distance - radius).max() < 1.5 * view.scale + 4
         assert np.ptp(np.degrees(np.arctan2(rows - centre[1], columns - centre[0]))) > math.degrees(0.2)
+
+
+def test_a_frame_that_is_not_rendered_yet_shows_the_background() -> None:
+    frame, shown = Frame(), QImage(60, 40, QImage.Format.Format_RGB32)
+    for color in ("#ff0000", "#00ff00"):
+        frame.reset((60, 40), View(), QColor(color))
+        painter = QPainter(shown)
+        frame.draw(painter)
+        painter.end()
+        assert {shown.pixelColor(x, y).name() for x in range(60) for y in range(40)} == {color}

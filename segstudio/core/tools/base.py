@@ -215,6 +215,11 @@ class Tool:
         return False
 
     @property
+    def unfinished(self) -> bool:
+        """Whether that is still being drawn, so that Enter, Backspace and undo are about it."""
+        return self.active
+
+    @property
     def preview(self) -> Preview | None:
         """What to draw; None draws nothing."""
         return None

@@ -68,6 +68,11 @@ class MeasureTool(Tool):
         return bool(self._points)
 
     @property
+    def unfinished(self) -> bool:
+        """Whether the line goes on; a figure that only stays to be read keeps no key and no undo to itself."""
+        return self._growing
+
+    @property
     def preview(self) -> Preview | None:
         """The line or outline, with its figure."""
         if not self._points:

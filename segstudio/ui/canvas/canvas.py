@@ -14,7 +14,7 @@ from PySide6.QtGui import (
     QTabletEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from segstudio.core.scene import Scene
 from segstudio.core.tools.base import Palette, Pointer, Tool
@@ -28,8 +28,17 @@ _RESIZE_REACH = 8.0  # widget pixels of Alt+right-drag a size step takes
 Held = Literal["pan", "peek"]
 _PAN: Held = "pan"
 _PEEK: Held = "peek"
-_TOOL_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Backspace, Qt.Key.Key_Escape)
+_CLOSE_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_TOOL_KEYS = (*_CLOSE_KEYS, Qt.Key.Key_Backspace)
 _LEFT, _RIGHT, _NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.NoButton
+_OWN_EVENTS = frozenset(
+    {
+        QEvent.Type.NativeGesture,
+        QEvent.Type.Gesture,
+        QEvent.Type.ShortcutOverride,
+        QEvent.Type.DevicePixelRatioChange,
+    }
+)
 
 
 class Canvas(ToolView):
@@ -133,7 +142,9 @@ class Canvas(ToolView):
             self._let_go(self._of_mouse(event))
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        """Qt's virtual."""
+        """Qt's virtual: a keyboard that nobody has is the canvas's, or keys that are held would do nothing."""
+        if QApplication.focusWidget() is None:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
         self._show_pointer()
         self._go_to(event.position(), self._pointer_at(self.image_point(event.position())))
 
@@ -234,13 +245,15 @@ class Canvas(ToolView):
 
     def event(self, event: QEvent) -> bool:
         """Qt's virtual: pinching, and keys that belong to an open shape before they belong to a menu."""
+        if event.type() not in _OWN_EVENTS:  # nearly always: every move and every paint comes by
+            return QWidget.event(self, event)
         if (pinch := pinch_of(event, self)) is not None:
             self.zoom_by(*pinch)
             event.accept()
             return True
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
-            wanted = self._tool is not None and self._tool.active and event.key() in _TOOL_KEYS
-            if wanted and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            if plain and self._is_tools(event.key()):
                 event.accept()
                 return True
         return super().event(event)
@@ -250,10 +263,10 @@ class Canvas(ToolView):
         key, tool = event.key(), self._tool
         if key == Qt.Key.Key_Escape:
             self.cancel_stroke()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and tool is not None and tool.active:
+        elif key in _CLOSE_KEYS and tool is not None and tool.unfinished:
             tool.confirm()
             self.palette_changed()
-        elif key == Qt.Key.Key_Backspace and tool is not None and tool.active:
+        elif key == Qt.Key.Key_Backspace and tool is not None and tool.unfinished:
             tool.back()
             self.palette_changed()
         elif not self._hold(event, True):
@@ -275,6 +288,13 @@ class Canvas(ToolView):
         """Qt's virtual."""
         super().resizeEvent(event)
         self.resized.emit()
+
+    def _is_tools(self, key: int) -> bool:
+        """Whether a key is the tool's at present, whatever menus say."""
+        tool = self._tool
+        if tool is None or key == Qt.Key.Key_Escape:
+            return tool is not None and tool.active
+        return tool.unfinished and key in _TOOL_KEYS
 
     def _hold(self, event: QKeyEvent, down: bool) -> bool:
         """Whether the key is one that acts while it is held."""

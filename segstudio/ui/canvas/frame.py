@@ -49,11 +49,12 @@ class Frame:
     def _whole(self) -> QRect:
         return self._image.rect()
 
-    def reset(self, size: tuple[int, int], view: View) -> None:
+    def reset(self, size: tuple[int, int], view: View, background: QColor) -> None:
         """Forget everything: another size of the widget, or another image."""
         if (self._image.width(), self._image.height()) != size:
             self._image = QImage(*size, QImage.Format.Format_RGB32)
             self._spare = QImage(*size, QImage.Format.Format_RGB32)
+        self._image.fill(background)  # a new picture is whatever lay in memory, and may be shown before it is rendered
         self._view = view
         self._bare, self._stale = QRegion(self._whole), QRegion()
         self._changed = True

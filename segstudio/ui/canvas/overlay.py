@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
 
 from segstudio.core.arrays import Bool
@@ -22,9 +22,14 @@ _FLASH = QColor("#e5534b")
 
 
 class Overlay:
-    """Draws a `Preview` and flashing pixels over the view."""
+    """Draws a `Preview` and flashing pixels over the view.
+
+    Attributes:
+        room: size of the widget: text is kept inside.
+    """
 
     def __init__(self) -> None:
+        self.room = QSize()
         self._preview: Preview | None = None
         self._at: Point | None = None
         self._color = QColor("white")
@@ -114,9 +119,12 @@ class Overlay:
     def _label(self, text: str, view: View, ratio: float, font: QFont) -> QRect:
         assert self._at is not None
         metrics = QFontMetrics(font)
-        x, y = view.to_view(self._at)
+        x, y = (round(place / ratio) for place in view.to_view(self._at))
         width, height = metrics.horizontalAdvance(text) + 12, metrics.height() + 6
-        return QRect(round(x / ratio) + _GAP, round(y / ratio) + _GAP, width, height)
+        # Right and below, where no hand hides it; on the other side where that would be cut off.
+        left = x + _GAP if x + _GAP + width <= self.room.width() else x - _GAP - width
+        top = y + _GAP if y + _GAP + height <= self.room.height() else y - _GAP - height
+        return QRect(max(0, left), max(0, top), width, height)
 
     def _draw_text(self, painter: QPainter, box: QRect, text: str) -> None:
         painter.setPen(Qt.PenStyle.NoPen)

@@ -74,8 +74,8 @@ class ToolView(Viewport):
 
     @property
     def occupied(self) -> bool:
-        """Whether there is something that Esc or undo would drop."""
-        return self._painting or (self._tool is not None and self._tool.active)
+        """Whether there is something that undo would drop."""
+        return self._painting or (self._tool is not None and self._tool.unfinished)
 
     def palette_changed(self) -> None:
         """Class, size or preview changed: the cursor and the preview show it."""
@@ -144,7 +144,7 @@ class ToolView(Viewport):
     def step_back(self) -> bool:
         """Take the last point of an open shape back, or drop what is being done; whether there was anything."""
         tool = self._tool
-        if tool is None or not tool.active:
+        if tool is None or not tool.unfinished:
             return False
         if not tool.back():
             self.cancel_stroke()

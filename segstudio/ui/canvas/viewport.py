@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
-from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -51,6 +52,7 @@ class Viewport(QWidget):
         self._style = LayerStyle()
         self._view = View()
         self._fitted = True
+        self._ratio = self.devicePixelRatioF()  # physical pixels of a widget pixel, for which the view was made
         self._rest = (0.0, 0.0)  # of a pan, what was less than a pixel
         self._frame = Frame()
         self._cursor = BrushCursor()
@@ -90,8 +92,9 @@ class Viewport(QWidget):
         self._scene = scene
         scene.document.on_change.append(self._image_changed)
         self._fitted = view is None
+        self._ratio = self.devicePixelRatioF()
         self._view = view or View.fit(scene.size, self._room())
-        self._frame.reset(self._room(), self._view)
+        self._frame.reset(self._room(), self._view, self._background)
         self.set_tone(self._tone)
         self.restyle()
         self.view_changed.emit(self._view)
@@ -189,11 +192,7 @@ class Viewport(QWidget):
         """The part of the image that is on the screen."""
         if self._scene is None:
             return Rect(0, 0, 0, 0)
-        width, height = self._room()
-        (left, top), (right, bottom) = self._view.to_image((0, 0)), self._view.to_image((width, height))
-        return Rect(int(left // 1), int(top // 1), int(-(-right // 1)), int(-(-bottom // 1))).intersect(
-            self._scene.document.bounds
-        )
+        return _seen(self._view, self._room(), self._scene.size)
 
     def _room(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()
@@ -229,7 +228,8 @@ class Viewport(QWidget):
 
     def show_preview(self, preview: Preview | None, at: Point | None, color: QColor) -> None:
         """Draw what a tool is about to do; `at` is where the pointer is, in image coordinates."""
-        self._change_overlay(lambda: self._overlay.show(preview, at, color))
+        if preview is not None or not self._overlay.empty:  # a brush shows nothing, at every move
+            self._change_overlay(lambda: self._overlay.show(preview, at, color))
 
     def flash(self, where: Sequence[tuple[Rect, Bool]]) -> None:
         """Let pixels flash once: protection has kept them back."""
@@ -320,9 +320,31 @@ class Viewport(QWidget):
         finally:
             painter.end()
 
+    def event(self, event: QEvent) -> bool:
+        """Qt's virtual: on a screen of another resolution the same part of the image stays in view."""
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            ratio, view = self.devicePixelRatioF(), self._view
+            factor, self._ratio = ratio / self._ratio, ratio
+            self._frame.reset(self._room(), view, self._background)
+            if self._fitted:
+                self.fit()
+            else:
+                self.set_view(View(view.scale * factor, view.x * factor, view.y * factor))
+            self.update()
+        return super().event(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Qt's virtual."""
         super().resizeEvent(event)
-        self._frame.reset(self._room(), self._view)
+        self._overlay.room = self.size()
+        self._frame.reset(self._room(), self._view, self._background)
         if self._fitted:
             self.fit()
+
+
+@lru_cache(maxsize=8)
+def _seen(view: View, room: tuple[int, int], size: tuple[int, int]) -> Rect:
+    """The part of an image of `size` that is seen in a view of `room` physical pixels."""
+    (left, top), (right, bottom) = view.to_image((0, 0)), view.to_image(room)
+    box = Rect(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
+    return box.intersect(Rect(0, 0, *size))

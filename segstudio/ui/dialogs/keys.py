@@ -52,6 +52,7 @@ class KeyCatcher(QLineEdit):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setPlaceholderText("Press a key…")
         self.setFixedWidth(140)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # it takes Tab, too: who tabs through the dialog would be caught
 
     def event(self, event: QEvent) -> bool:
         """Qt's virtual: before shortcuts, and before Tab moves on."""

@@ -15,19 +15,22 @@ Rows = list[tuple[str, tuple[str, ...]]]
 
 def hands(keys: Keys) -> Rows:
     """What is no action of the table: the mouse on the canvas, and keys that are held or that stand for many."""
+    first, last = keys("class_1")[:1], keys("class_10")[:1]
+    lock = keys("lock_class_1")[:1]
     return [
         ("Add", ("Left drag",)),
         ("Take away", ("Right drag", "Alt+drag")),
-        ("Straight line, square, whole class", ("Shift+click",)),
-        ("Brush size, or the tool's own measure", ("Shift+wheel", "Alt+right drag")),
-        ("Close a polygon or an outline", ("Enter", "Double click")),
-        ("Take its last point back, drop it", ("Backspace", "Esc")),
+        ("Straight, square, whole class", ("Shift+click",)),
+        ("Brush size, amount", ("Shift+wheel", "Alt+right drag")),
+        ("Close an outline", ("Enter", "Double click")),
+        ("Its last point back, drop it", ("Backspace", "Esc")),
         ("Borrow a tool", ("Hold its key",)),
         ("Zoom at the cursor", ("Wheel", "Pinch")),
-        ("Pan", (*(f"{key}+drag" for key in keys("hold_pan")), "Middle drag", "Two fingers")),
+        ("Pan", (*(f"{key}+drag" for key in keys("hold_pan")), "Middle drag")),
+        ("Pan on a touchpad", ("Two fingers",)),
         ("Peek under the labels", tuple(f"Hold {key}" for key in keys("hold_peek"))),
-        ("Choose a class", tuple(key for at in range(1, 11) for key in keys(f"class_{at}"))),
-        ("Lock a class", (*tuple(key for at in range(1, 3) for key in keys(f"lock_class_{at}")), "…")),
+        ("Choose a class", (*first, "…", *last)),
+        ("Lock a class", (*lock, "…")),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from segstudio.core.classes import VOID
 from segstudio.core.strokes import BrushShape
@@ -29,6 +29,7 @@ _SHAPES: dict[BrushShape, tuple[str, str]] = {
     "round": ("round-brush", "Round brush"),
     "square": ("square-brush", "Square brush"),
 }
+_NARROW, _WIDEST = 92, 16777215  # px a list may take; the latter is Qt's "as wide as it likes"
 _EVERYTHING = -1  # in the list of what is painted over, where None cannot be looked up
 
 
@@ -54,6 +55,7 @@ class Option(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._row = QHBoxLayout(self)
+        self._usual: dict[QComboBox, int] = {}
         self._row.setContentsMargins(0, 0, 8, 0)
         self._row.setSpacing(8)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
@@ -66,6 +68,14 @@ class Option(QWidget):
 
     def set_terse(self, terse: bool) -> None:
         """Do without what only makes it handier: there is little room."""
+
+    def set_bare(self, bare: bool) -> None:
+        """Do without labels, and with narrow lists: there is next to no room. Tips still say what it is."""
+        for label in self.findChildren(QLabel):
+            label.setVisible(not bare)
+        for box in self.findChildren(QComboBox):
+            box.setMinimumWidth(_NARROW if bare else self._usual.setdefault(box, box.minimumWidth()))
+            box.setMaximumWidth(_NARROW if bare else _WIDEST)
 
 
 class NumberOption(Option):

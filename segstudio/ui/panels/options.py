@@ -156,14 +156,15 @@ class ToolOptions(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        """Leave out as little as the width asks for: first words on buttons, then the title, then sliders."""
-        for left_out in range(4):
+        """Leave out as little as the width asks for: first words on buttons, the title, sliders, then labels."""
+        for left_out in range(5):
             style = Qt.ToolButtonStyle
             for button in (self.tone_button, self.layers_button):
                 button.setToolButtonStyle(style.ToolButtonIconOnly if left_out else style.ToolButtonTextBesideIcon)
             self._title.setVisible(left_out < 2)
             for option in self._fields.values():
-                option.set_terse(left_out == 3)
+                option.set_terse(left_out >= 3)
+                option.set_bare(left_out == 4)
             if self._needed() <= self.width():
                 return
 

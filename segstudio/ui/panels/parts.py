@@ -245,6 +245,8 @@ class NumberBox(QSpinBox):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Qt's virtual."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.setValue(self.value())  # what was typed would count when the keyboard goes
         super().keyPressEvent(event)
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
             self.clearFocus()

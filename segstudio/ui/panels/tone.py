@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -77,7 +77,7 @@ class TonePanel(PopUp):
         self._presets.addItems([f"{preset.name}  {preset.width:g} / {preset.centre:g}" for preset in PRESETS])
         self._presets.activated.connect(self._take_preset)
         self._auto = push_button("Auto", "Black and white at the 0.5 and 99.5 percentile of the image", "small")
-        self._auto.clicked.connect(self._take_auto)
+        self._auto.clicked.connect(self.take_auto)
         self._reset = push_button("Reset", "Show the image as the tools and the network see it", "small")
         self._reset.clicked.connect(lambda: self._take(Tone()))
         self._sliders = {
@@ -126,6 +126,11 @@ class TonePanel(PopUp):
         self._histogram.set_tokens(tokens)
         for slider in self._sliders.values():
             slider.set_tokens(tokens)
+
+    def take_auto(self) -> None:
+        """Black and white at the darkest and lightest half percent of the image; as if a person had clicked."""
+        if self._sample is not None:
+            self._choose(window=auto_window(self._sample))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Qt's virtual: values are counted when somebody looks."""
@@ -185,10 +190,6 @@ class TonePanel(PopUp):
         if tone != self._tone:
             self.set_tone(tone)
             self.tone_changed.emit(tone)
-
-    def _take_auto(self) -> None:
-        if self._sample is not None:
-            self._choose(window=auto_window(self._sample))
 
     def _take_preset(self, at: int) -> None:
         self._choose(window=_WINDOWS[at])
@@ -336,6 +337,12 @@ class _ValueBox(QLineEdit):
         self._shown = f"{value:.{decimals}f}" if abs(value) < _LONG else f"{value:g}"
         self.setText(self._shown)
         self.setCursorPosition(0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's virtual: Escape drops what was typed, and goes on to close the pop-up."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.setText(self._shown)
+        super().keyPressEvent(event)
 
     def _commit(self) -> None:
         typed = self.text().strip().replace(",", ".")
