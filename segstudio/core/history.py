@@ -126,7 +126,8 @@ class Patch:
     def to_bytes(self) -> bytes:
         """Serialise for the journal; packs as a side effect."""
         self.pack()
-        label, marked = self.label.encode()[:65535].decode(errors="ignore").encode()  # no half letters, any(self._sides)
+        marked = any(self._sides)
+        label = self.label.encode()[:65535].decode(errors="ignore").encode()  # no half letters
         layer = LAYERS.index(self.layer) | (_MARKED if marked else 0)
         parts = [_HEAD.pack(layer, len(label), len(self.rects)), label]
         parts += [_RECT.pack(rect.x0, rect.y0, rect.x1, rect.y1) for rect in self.rects]
