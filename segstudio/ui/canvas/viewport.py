@@ -22,7 +22,7 @@ from segstudio.ui.canvas.drawing import draw_grid, draw_hint, draw_layers
 from segstudio.ui.canvas.frame import Frame
 from segstudio.ui.canvas.overlay import Overlay
 
-_FRAME = 0.008  # seconds after which a frame is shown as far as it is rendered
+_FRAME = 0.006  # seconds after which a frame is shown as far as it is rendered
 _BUDGET = 0.006  # seconds of rendering in each turn of the event loop that follows
 _FLASH_MS = 450
 
