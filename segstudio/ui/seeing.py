@@ -19,6 +19,7 @@ _TICK_MS = 1000
 _BLINK_MS = 600
 _PIXEL_MS = 40  # between two looks at the pixel under the pointer
 _COMPLAINT_SECONDS = 6.0  # an error stays readable at least so long
+_WARNING_SECONDS = 2.0
 _LOOKS: tuple[Look, ...] = ("fill", "contour", "both")
 _OVERVIEW = 400  # pixels of the longer side the minimap needs at twice the resolution
 
@@ -249,6 +250,7 @@ class Seeing(QObject):
 
     def warn(self, text: str) -> None:
         """Say what was not done."""
+        self._complained_at = time.monotonic() - _COMPLAINT_SECONDS + _WARNING_SECONDS
         self._status.say(text, "warning")
 
     def complain(self, line: str) -> None:

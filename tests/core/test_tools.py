@@ -55,6 +55,7 @@ def test_any_sequence_is_undone_and_redone_byte_for_byte(image: str, acts: list[
     play.run(acts, lambda: _no_more_strokes_than_presses(play))
     for one in play.watched:
         one.rewind()
+        assert not one.document.history.can_redo  # forward again to where it was
 
 
 @pytest.mark.parametrize("name", TOOLS)

@@ -275,3 +275,4 @@ def test_a_folder_that_is_dropped_joins_the_project(painter: "Driver", cells: Pa
     painter.window.dropEvent(drop)
     painter.until(lambda: "other" in {record.key for record in painter.desk.session.project.images()})
     painter.until(lambda: "other" in painter.window.bench.strip.keys_shown())
+    assert painter.desk.session.project.image("other").width == 112

@@ -1,5 +1,6 @@
 """Shapes drawn in one drag: lasso, rectangle, ellipse."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,7 +20,7 @@ _MOST_SHOWN = 2**18  # pixels of an ellipse that are worked out while it is drag
 _SIDE = 2048  # of the window for a preview when nobody says what is visible
 
 
-class _DragShape(Tool):
+class _DragShape(Tool, ABC):
     """What one drag draws, filled on release."""
 
     def __init__(self, kit: Kit) -> None:
@@ -72,15 +73,17 @@ class _DragShape(Tool):
         """Drop the shape."""
         self._document = None
 
+    @abstractmethod
     def _begin(self, pointer: Pointer) -> None:
-        raise NotImplementedError
+        """Where the drag starts."""
 
+    @abstractmethod
     def _extend(self, pointer: Pointer) -> None:
-        raise NotImplementedError
+        """Where it goes on."""
 
+    @abstractmethod
     def _parts(self, bounds: Rect) -> Iterator[tuple[Rect, Bool]] | None:
         """What to fill; None for a click, which draws nothing."""
-        raise NotImplementedError
 
 
 class LassoTool(_DragShape):
@@ -166,11 +169,13 @@ class _BoxTool(_DragShape):
         """The pixels it would write, where the outline does not say it exactly."""
         return None
 
+    @abstractmethod
     def _fill(self, box: Box, bounds: Rect) -> Iterator[tuple[Rect, Bool]]:
-        raise NotImplementedError
+        """The pixels of the shape in a box."""
 
+    @abstractmethod
     def _outline(self, box: Rect) -> Ring:
-        raise NotImplementedError
+        """Its outline, to be shown."""
 
 
 class RectangleTool(_BoxTool):
