@@ -44,6 +44,7 @@ from segstudio.core.document import Document
 from segstudio.core.history import Entry
 from segstudio.core.tools.base import Kit, Palette, Pointer, ToolName
 from segstudio.core.tools.brush import BrushTool
+from segstudio.ui.app import SWITCH_SECONDS
 from segstudio.ui.background import Worker
 
 Figure = dict[str, object]
@@ -220,6 +221,7 @@ def main() -> None:
     parser.add_argument("--idle", action="store_true", help="leave out what trains and predicts beside it")
     options = parser.parse_args()
     app = QApplication(sys.argv[:1])
+    sys.setswitchinterval(SWITCH_SECONDS)  # as the program does
     warm = Bench(texture(512))
     stroke(warm, 80, 0)
     warm.close()

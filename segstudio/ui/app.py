@@ -19,6 +19,8 @@ from segstudio.ui.jobs import Jobs
 from segstudio.ui.theme import Mode, Tokens, apply_theme
 from segstudio.ui.window import Window
 
+# A thread that holds the interpreter gives it to the GUI's after so long; the default is a third of a frame (ADR 13).
+SWITCH_SECONDS = 0.0005
 _SIGNAL_POLL_MS = 200
 _THEME = "theme"
 
@@ -78,6 +80,7 @@ def run(project: Path | None = None) -> int:
     """Open the window, on a project when one is given, and stay until it is closed; returns the exit code."""
     with contextlib.suppress(SegStudioError):  # the window works without a log, too
         set_up_logging()
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     studio = build(app, Preferences())
