@@ -45,7 +45,7 @@ _BROKEN_STEPS = 10  # losses in a row that are no numbers
 _REFRESH_SECONDS = 10.0
 _ROUND_SECONDS = 5.0  # that an interim round may take
 _SCORING_SPEED = 3  # pixels a forward pass handles in the time of one in training
-_NICENESS = 10
+_NICENESS = 19
 
 Emit = Callable[[events.Event], None]
 Refresh = Callable[[], tuple[LabelledImage, ...]]
