@@ -51,11 +51,6 @@ class Pyramid:
         height, width = self.levels[0].shape[:2]
         return width, height
 
-    @property
-    def smallest(self) -> Pixels:
-        """The last level: an overview of at most 256 pixels a side."""
-        return self.levels[-1]
-
 
 class LabelPyramid:
     """A label array that changes, with halved copies that follow.

@@ -90,7 +90,7 @@ def test_extreme_shapes_have_copies_of_the_same_sizes(shape: tuple[int, int]) ->
     assert labels.count == len(image.levels)
     for number, level in enumerate(image.levels):
         assert labels.level(number).shape == nearest.level(number).shape == level.shape
-    assert max(image.smallest.shape) <= 256
+    assert max(image.levels[-1].shape) <= 256
 
 
 def test_a_level_has_pixels_of_at_most_the_views_size() -> None:
