@@ -1,6 +1,7 @@
 # make demo: install, then the demo project in the window; without a display, the same loop without one (two minutes)
 # make test: install, then style, types and tests
 # make run:  install, then open the window
+# make explore: the tests of properties on examples drawn anew, again and again until one fails
 # The README says the same in plain pip and python, for systems without make.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test run clean
+.PHONY: demo test run explore clean
 
 demo: $(INSTALLED)
 	$(BIN)/python main.py demo demo-project
@@ -18,6 +19,9 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+explore: $(INSTALLED)
+	while HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -m hypothesis; do :; done
 
 run: $(INSTALLED)
 	$(BIN)/python main.py

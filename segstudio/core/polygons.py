@@ -16,6 +16,7 @@ from segstudio.core.arrays import I64, Bool
 from segstudio.core.geometry import EMPTY, Rect
 from segstudio.core.strokes import Point
 
+Floats = NDArray[np.float64]
 Points = NDArray[np.float64]  # (n, 2) of x, y in image coordinates
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in image coordinates
 Part = tuple[Rect, Bool]
@@ -83,7 +84,9 @@ def ellipse_parts(box: Box, bounds: Rect) -> Iterator[Part]:
     for band in _bands(_centres_within(box, bounds)):
         rows = np.arange(band.y0, band.y1, dtype=np.float64) + 0.5
         columns = np.arange(band.x0, band.x1, dtype=np.float64) + 0.5
-        half = across * np.sqrt(np.maximum(1 - ((rows - (y0 + y1) / 2) / down) ** 2, 0)) + _RIM
+        with np.errstate(over="ignore"):  # of an ellipse flatter than numbers can tell
+            off = ((rows - (y0 + y1) / 2) / down) ** 2
+        half = across * np.sqrt(np.maximum(1 - off, 0)) + _RIM
         yield from _trimmed(band, np.abs(columns - (x0 + x1) / 2) <= half[:, None])
 
 
@@ -142,9 +145,8 @@ def nearest_on_line(points: Points, at: Point) -> tuple[int, Point, float]:
         Index of the piece (0 joins points 0 and 1), the point on it, and its distance in pixels.
     """
     start, step = points[:-1], np.diff(points, axis=0)
-    square = (step**2).sum(axis=1)
-    along = ((np.asarray(at) - start) * step).sum(axis=1) / np.where(square > 0, square, 1)
-    near = start + np.clip(along, 0, 1)[:, None] * step
+    along = _share(((np.asarray(at) - start) * step).sum(axis=1), (step**2).sum(axis=1))
+    near = start + along[:, None] * step
     distance = np.hypot(near[:, 0] - at[0], near[:, 1] - at[1])
     piece = int(distance.argmin())
     return piece, (float(near[piece, 0]), float(near[piece, 1])), float(distance[piece])
@@ -153,10 +155,15 @@ def nearest_on_line(points: Points, at: Point) -> tuple[int, Point, float]:
 def _distances(start: Points, end: Points, points: Points) -> NDArray[np.float64]:
     """``(n,)``: how far each point is from the straight piece between two."""
     step = end - start
-    square = float(step @ step)
-    along = np.clip((points - start) @ step / square, 0, 1) if square > 0 else np.zeros(len(points))
+    along = _share((points - start) @ step, np.asarray(step @ step))
     off = points - start - along[:, None] * step
     return np.hypot(off[:, 0], off[:, 1])
+
+
+def _share(along: Floats, square: Floats) -> Floats:
+    """How far along a piece a point lies, 0 to 1, from its product with the piece and the piece's with itself."""
+    with np.errstate(over="ignore"):  # of a piece shorter than numbers can tell: beyond its end
+        return np.clip(along / np.where(square > 0, square, 1), 0, 1)
 
 
 def _centres_within(box: Box, bounds: Rect) -> Rect:
@@ -218,7 +225,9 @@ def _crossings(edges: Points, band: Rect, *, first: bool) -> Iterator[tuple[I64,
     x0, y0, x1, y1 = edges
     top = -np.inf if first else band.y0 - 1.0
     slope = np.where(y0 == y1, 1.0, y1 - y0)
-    reached = [np.where(y0 == y1, limit, x0 + (y - y0) * (x1 - x0) / slope) for y, limit in ((top, x0), (band.y1, x1))]
+    with np.errstate(over="ignore"):  # an edge flatter than numbers can tell reaches other rows infinitely far away
+        far = [x0 + (y - y0) * (x1 - x0) / slope for y in (top, band.y1)]
+    reached = [np.where(y0 == y1, limit, x) for x, limit in zip(far, (x0, x1), strict=True)]
     # Two pixels of slack: this only spares work, the row of each crossing decides.
     start = np.maximum(np.ceil(x0 - 0.5), np.clip(np.minimum(*reached) - 2, band.x0, band.x1).astype(np.int64))
     stop = np.minimum(np.ceil(x1 - 0.5), np.clip(np.maximum(*reached) + 2, band.x0, band.x1).astype(np.int64))

@@ -112,6 +112,17 @@ def test_points_far_outside_cost_nothing_and_harm_nothing() -> None:
     assert not painted(rasterise(points + 3e12, BOUNDS)).any()
 
 
+@pytest.mark.parametrize("little", [5e-324, 2.2e-308, 1e-160])
+def test_lengths_at_the_end_of_what_numbers_can_tell_are_lengths(little: float) -> None:
+    flat = np.array([(0.0, 0.0), (0.0, 1.0), (1.0, little)])
+    np.testing.assert_array_equal(painted(rasterise(flat, BOUNDS)), painted(rasterise(np.round(flat), BOUNDS)))
+    assert painted(ellipse_parts((0.0, 0.5 - little, 3.0, 0.5 + little), BOUNDS)).sum() <= 3
+    assert nearest_on_line(np.array([(0.0, 0.0), (little, 0.0)]), (3.0, 4.0))[2] == 5
+    np.testing.assert_array_equal(
+        simplify(np.array([(0.0, 0.0), (3.0, 4.0), (little, 0.0)]), 1), [(0, 0), (3, 4), (little, 0)]
+    )
+
+
 def test_a_large_thin_shape_touches_few_pixels() -> None:
     bounds = Rect(0, 0, 8192, 8192)
     diagonal = np.array([(0, 0), (8192, 8190), (8192, 8192), (0, 2)], np.float64)
