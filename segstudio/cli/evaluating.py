@@ -195,7 +195,7 @@ def _evaluate_project(folder: Path, split: str, device: str, out: Output) -> int
             problem = "has no labels" if split == "all" else f"has no labels in the {split} split"
             raise ProjectError(problem, remedy="Paint a few strokes on more images", path=folder)
         model = model_folder(folder)
-        names = list(project.classes.names)
+        names, indices = list(project.classes.names), project.class_indices()
     from segstudio.learn.device import pick_device
     from segstudio.learn.saving import load_model
     from segstudio.learn.scoring import score
@@ -203,7 +203,7 @@ def _evaluate_project(folder: Path, split: str, device: str, out: Output) -> int
     loaded = load_model(model, pick_device(device))
     out.say(f"Scoring {model.name} on {len(images)} images ...")
     with stoppable("Stopping.") as stop:
-        scores = score(loaded, images, classes=len(names), cancel=stop.event)
+        scores = score(loaded, images, classes=len(names), indices=indices, cancel=stop.event)
     data = scores_data(scores, names) | {"model": model, "split": split}
     out.result(data, *scores_text(scores, names))
     return 0

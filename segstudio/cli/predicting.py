@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,7 +55,8 @@ def predict(
 ) -> int:
     """Predict every image of a folder.
 
-    For each one, STEM.png is written: an indexed mask with the colours of the classes. Subfolders are kept. Earlier
+    For each one, STEM.png is written: an indexed mask with the colours of the classes, those of the project if MODEL is
+    one; a class that the project has removed since is void there. Subfolders are kept. Earlier
     masks are replaced; a folder in which anything else would be, or that a project keeps for itself, is refused. An
     image that cannot be read gets a line on stderr and the rest carries on; the exit code is 1 only when not one mask
     could be written. Ctrl+C keeps the masks written so far and leaves with 130.
@@ -62,7 +64,7 @@ def predict(
     with output(as_json=as_json) as speaker:
         folder = model_folder(model)
         paths, inside = _images_to_predict(images, out)
-        job = _Job(paths, images, out, confidence=confidence)
+        job = _Job(paths, images, out, _classes_of(model), confidence=confidence)
         check_targets(job.targets(), [*paths, *inside, *_images_of(model)])
         _check_writable(out)
         from segstudio.learn.device import pick_device
@@ -119,6 +121,14 @@ def class_table(card: ModelCard) -> ClassTable:
     return ClassTable(tuple(LabelClass(item["index"], item["name"], item["color"]) for item in card.classes))
 
 
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """The classes of a project, and which of them a name of a model's means; None: the model's own."""
+
+    table: ClassTable
+    indices: Mapping[str, int] | None
+
+
 class _Job:
     """Writes the mask of one image after the other.
 
@@ -127,9 +137,12 @@ class _Job:
         problems: one line for each image that was left out.
     """
 
-    def __init__(self, paths: Sequence[Path], images: Path, out: Path, *, confidence: bool) -> None:
+    def __init__(
+        self, paths: Sequence[Path], images: Path, out: Path, classes: "_Classes | None", *, confidence: bool
+    ) -> None:
         self.written = 0
         self.problems: list[str] = []
+        self._classes = classes
         self._confidence = confidence
         self._masks = {path: (out / path.relative_to(images)).with_suffix(".png") for path in paths}
 
@@ -149,7 +162,7 @@ class _Job:
         """
         from segstudio.learn.prediction import predict_files
 
-        classes = class_table(model.card)
+        classes = self._classes or _Classes(class_table(model.card), None)
         wanted: list[Path] = []
         taken: dict[Path, Path] = {}
         for path, mask in self._masks.items():
@@ -160,12 +173,12 @@ class _Job:
             problem = str(ImageError(f"skipped, {first.name} has the same name", remedy="Rename one", path=path))
             self.problems.append(problem)
             yield path, problem
-        for item in predict_files(model, wanted, cancel=cancel):
+        for item in predict_files(model, wanted, indices=classes.indices, cancel=cancel):
             if item.proposal is None:
                 self.problems.append(str(item.problem))
                 yield item.path, str(item.problem)
                 continue
-            self._write(self._masks[item.path], item.proposal, classes)
+            self._write(self._masks[item.path], item.proposal, classes.table)
             self.written += 1
             yield item.path, ""
 
@@ -194,6 +207,14 @@ def _images_to_predict(images: Path, out: Path) -> tuple[list[Path], list[Path]]
     if not paths:
         raise ImageError("holds no images", remedy="Choose a folder with PNG, JPEG, TIFF or BMP files", path=images)
     return paths, [path for path in inside if not is_output(path)]
+
+
+def _classes_of(place: Path) -> _Classes | None:
+    """The classes of a project; None of a model folder."""
+    if (place / CARD).is_file():
+        return None
+    with Project.open(place) as project:
+        return _Classes(project.classes, project.class_indices())
 
 
 def _images_of(place: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from segstudio.core.arrays import U8, Bool
@@ -24,7 +25,7 @@ class LabelClass:
     """One class of a project.
 
     Attributes:
-        index: value of its pixels in every mask, 0..254; never reused, never changed.
+        index: value of its pixels in every mask, 0..254; only a `ClassChange` gives it another one.
         name: unique in its project.
         color: ``#rrggbb``.
         locked: gestures keep off its pixels.
@@ -133,6 +134,93 @@ class ClassTable:
             if color not in taken:
                 return color
         return _far_color([item.rgb for item in self.items])
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """Another class table, and what becomes of every value of every mask. Made by `remove_class` and `move_class`.
+
+    Attributes:
+        before, after: the two tables.
+        indices: 256 bytes: by old value the new one. Void stays void; a value without a class becomes void, too, lest
+            it be taken for a class that is added later.
+    """
+
+    before: ClassTable
+    after: ClassTable
+    indices: bytes
+
+    @property
+    def mapping(self) -> U8:
+        """``uint8 (256,)``: `indices` as an array, read only."""
+        return np.frombuffer(self.indices, np.uint8)
+
+    def translate(self, values: U8) -> U8:
+        """New values for old ones, ``uint8`` of any shape with two axes."""
+        return np.asarray(cv2.LUT(values, self.mapping), np.uint8)
+
+
+def remove_class(table: ClassTable, index: int, into: int = VOID) -> ClassChange:
+    """Take a class out of a table, or merge it into another one; those behind it move up.
+
+    Args:
+        table: of the project.
+        index: of the class to remove.
+        into: what becomes of its pixels: another class, which keeps its name and colour, or void.
+
+    Raises:
+        UsageError: when there is no such class, it is the only one or merged into itself, or either is locked.
+    """
+    removed = _class_at(table, index)
+    _refuse_locked(removed)
+    if into != VOID:
+        if into == index:
+            raise UsageError(f"'{removed.name}' cannot be merged into itself", remedy="Choose another class")
+        _refuse_locked(_class_at(table, into))
+    if len(table) == 1:
+        raise UsageError(f"'{removed.name}' is the only class", remedy="Rename it, or add another one first")
+    return _rearranged(table, [item for item in table if item.index != index], {index: into})
+
+
+def move_class(table: ClassTable, index: int, to: int) -> ClassChange:
+    """Give a class another place; those between move by one. Locks do not matter: no pixel changes its class.
+
+    Args:
+        table: of the project.
+        index: of the class to move.
+        to: its index afterwards.
+
+    Raises:
+        UsageError: when there is no such class or no such place.
+    """
+    moved = _class_at(table, index)
+    if not 0 <= to < len(table):
+        raise UsageError(f"{to} is no place for a class", remedy=f"Places are 0 to {len(table) - 1}")
+    items = [item for item in table if item.index != index]
+    items.insert(to, moved)
+    return _rearranged(table, items, {})
+
+
+def _class_at(table: ClassTable, index: int) -> LabelClass:
+    if not 0 <= index < len(table):
+        raise UsageError(f"there is no class {index}", remedy=f"Classes are: {', '.join(table.names) or 'none yet'}")
+    return table[index]
+
+
+def _refuse_locked(item: LabelClass) -> None:
+    if item.locked:
+        raise UsageError(f"the class '{item.name}' is locked", remedy="Unlock it first")
+
+
+def _rearranged(table: ClassTable, items: Sequence[LabelClass], merged: dict[int, int]) -> ClassChange:
+    """Put classes of a table in this order; `merged` says, in old indices, what those left out become."""
+    new = {item.index: place for place, item in enumerate(items)}
+    indices = bytearray([VOID] * 256)
+    for item in table:
+        home = merged.get(item.index, item.index)
+        indices[item.index] = VOID if home == VOID else new[home]
+    after = ClassTable(tuple(replace(item, index=place) for place, item in enumerate(items)))
+    return ClassChange(table, after, bytes(indices))
 
 
 def _far_color(taken: Sequence[tuple[int, int, int]]) -> str:

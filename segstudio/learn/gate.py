@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,13 +69,22 @@ class Gate:
         device: where to compute.
         cache: of decoded images.
         cancel: ends a scoring within a layer of the network.
+        indices: of these classes by the names that the model in use may have for them; candidates have the same.
     """
 
     def __init__(
-        self, in_use: Path | None, *, classes: int, device: torch.device, cache: ImageCache, cancel: threading.Event
+        self,
+        in_use: Path | None,
+        *,
+        classes: int,
+        device: torch.device,
+        cache: ImageCache,
+        cancel: threading.Event,
+        indices: Mapping[str, int] | None = None,
     ) -> None:
         self._folder = in_use
         self._classes = classes
+        self._indices = indices
         self._device = device
         self._cache = cache
         self._cancel = cancel
@@ -129,11 +138,11 @@ class Gate:
     def _compare(self, candidate: LoadedModel, images: Sequence[LabelledImage]) -> Verdict:
         labels = fingerprint(images)
         try:
-            scores = self._score(candidate, images)
+            scores = self._score(candidate, images, None)
             if not scores.labelled_pixels:  # all of them are of classes added since the run began
                 return self._without_scores(SECOND_IMAGE)
             if self._folder is not None and not _alike(self._known.get(labels), scores):
-                self._known[labels] = self._score(load_model(self._folder, self._device), images)
+                self._known[labels] = self._score(load_model(self._folder, self._device), images, self._indices)
         except ImageError as error:
             _log.warning("nothing validates: %s", error)
             return self._without_scores(UNREADABLE)
@@ -155,8 +164,8 @@ class Gate:
         _log.warning("the model in use cannot be compared: %s", error)
         self._folder, self._verified, self._known = None, False, {}
 
-    def _score(self, model: LoadedModel, images: Sequence[LabelledImage]) -> Scores:
-        return score(model, images, classes=self._classes, cache=self._cache, cancel=self._cancel)
+    def _score(self, model: LoadedModel, images: Sequence[LabelledImage], indices: Mapping[str, int] | None) -> Scores:
+        return score(model, images, classes=self._classes, indices=indices, cache=self._cache, cancel=self._cancel)
 
 
 def _alike(known: Scores | None, fresh: Scores) -> bool:

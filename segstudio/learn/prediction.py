@@ -1,7 +1,7 @@
 """What a model says of an image of any size, tile by tile, in bounded memory, to be stopped at any moment."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from segstudio.core.arrays import F32, U8
+from segstudio.core.classes import VOID
 from segstudio.core.proposal import Proposal
 from segstudio.errors import Cancelled, SegStudioError
 from segstudio.learn.device import mixed_precision
@@ -30,6 +31,7 @@ def predict(
     model: LoadedModel,
     image: U8,
     *,
+    indices: Mapping[str, int] | None = None,
     cancel: threading.Event | None = None,
     tile: int | None = None,
     progress: Callable[[float], None] | None = None,
@@ -39,25 +41,67 @@ def predict(
     Args:
         model: used by this call alone while it runs.
         image: ``uint8 (H, W)`` or ``(H, W, 3)`` RGB, as `segstudio.storage.images.Image.display` gives it.
+        indices: of the classes of a project by their names, see `segstudio.storage.project.Project.class_indices`.
+            None answers in the model's own indices.
         cancel: when set, the call ends within a layer of the network.
         tile: side of the tiles in pixels; None chooses by the number of classes, and one tile when the image fits.
         progress: called with the share done, 0..1, after each tile.
 
     Returns:
-        The proposal, of the size of the image. Tiles overlap and are blended, so that no seam shows.
+        The proposal, of the size of the image. Tiles overlap and are blended, so that no seam shows. A pixel whose
+        class is not in `indices` is void, with the confidence in that class.
 
     Raises:
         Cancelled: `cancel` was set.
     """
     classes = np.empty(image.shape[:2], np.uint8)
     confidence = np.empty(image.shape[:2], np.uint8)
+    homes = homes_of(model, indices)
     for top, scores in probabilities(model, image, cancel=cancel, tile=tile, progress=progress):
-        best = scores.argmax(0)
+        united = unite(scores, homes)
+        best = united.argmax(0)
         rows = slice(top, top + scores.shape[1])
-        classes[rows] = best
-        chosen = np.take_along_axis(scores, best[None], 0)[0]
+        classes[rows] = homes[best]
+        chosen = np.take_along_axis(united, best[None], 0)[0]
         confidence[rows] = np.nan_to_num(chosen * 255).round().clip(0, 255)
     return Proposal(classes, confidence, model.card.name)
+
+
+def homes_of(model: LoadedModel, indices: Mapping[str, int] | None) -> U8:
+    """Which class of a project each class of a model is, by its name.
+
+    Args:
+        model: knows its classes by the names they had when it was trained.
+        indices: as for `predict`.
+
+    Returns:
+        ``uint8 (K,)`` indices; void where the project has no such class.
+    """
+    if indices is None:
+        return np.arange(model.classes, dtype=np.uint8)
+    return np.array([indices.get(str(item["name"]), VOID) for item in model.card.classes], np.uint8)
+
+
+def unite(scores: F32, homes: U8) -> F32:
+    """Add up the probabilities of classes that have become one in the project.
+
+    Args:
+        scores: ``float32 (K, h, w)``.
+        homes: ``uint8 (K,)``, see `homes_of`.
+
+    Returns:
+        ``float32 (K, h, w)``: the sum stands at the first class of each, zeros at the others; those that are void
+        stay apart.
+    """
+    first: dict[int, int] = {}
+    united = scores
+    for place, home in enumerate(homes.tolist()):
+        into = first.setdefault(home, place)
+        if home != VOID and into != place:
+            united = scores.copy() if united is scores else united
+            united[into] += united[place]
+            united[place] = 0
+    return united
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +120,15 @@ class FilePrediction:
 
 
 def predict_files(
-    model: LoadedModel, paths: Iterable[Path], *, cancel: threading.Event | None = None
+    model: LoadedModel,
+    paths: Iterable[Path],
+    *,
+    indices: Mapping[str, int] | None = None,
+    cancel: threading.Event | None = None,
 ) -> Iterator[FilePrediction]:
     """Predict image files one after the other; a file that cannot be read gives its error and the rest carries on.
+
+    Arguments as for `predict`.
 
     Raises:
         Cancelled: `cancel` was set.
@@ -89,7 +139,7 @@ def predict_files(
         except SegStudioError as error:
             yield FilePrediction(path, None, error)
             continue
-        yield FilePrediction(path, predict(model, image, cancel=cancel), None)
+        yield FilePrediction(path, predict(model, image, indices=indices, cancel=cancel), None)
 
 
 def probabilities(

@@ -1,5 +1,6 @@
 """What a training run is asked to do: frozen, picklable, free of torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,6 +49,7 @@ class TrainRequest:
         images: every labelled image of both splits.
         models: folder in which the run makes a folder for each model it promotes.
         in_use: folder of the model in use, or None.
+        indices: of the classes by the names that the model in use may have for them; None when it has the same.
     """
 
     settings: TrainSettings
@@ -55,3 +57,4 @@ class TrainRequest:
     images: tuple[LabelledImage, ...]
     models: Path
     in_use: Path | None = None
+    indices: Mapping[str, int] | None = None

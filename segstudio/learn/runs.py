@@ -1,5 +1,6 @@
 """Training and prediction of a whole project; command line and window both come here."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ def train_project(
     """Train on the labels of a project; a better model is the one in use by the time `Promoted` is emitted.
 
     Arguments and events as for `segstudio.learn.training.fit`; labels that change meanwhile join at the next round.
+    As long as it goes on, no class of the project can be removed, merged or moved.
     """
 
     def register(event: events.Event) -> None:
@@ -27,19 +29,22 @@ def train_project(
             event = replace(event, folder=project.add_model(event.folder, use=True).folder)
         emit(event)
 
-    try:
-        request = TrainRequest(
-            settings=settings,
-            classes=project.classes,
-            images=project.labelled(),
-            models=project.models_folder,
-            in_use=project.model_in_use,
-        )
-    except SegStudioError as error:
-        failed = events.Failed(str(error))
-        emit(failed)
-        return failed
-    return fit(request, register, cancel, project.labelled, background=background)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(project.reclassing.steady())
+            request = TrainRequest(
+                settings=settings,
+                classes=project.classes,
+                images=project.labelled(),
+                models=project.models_folder,
+                in_use=project.model_in_use,
+                indices=project.class_indices(),
+            )
+        except SegStudioError as error:
+            failed = events.Failed(str(error))
+            emit(failed)
+            return failed
+        return fit(request, register, cancel, project.labelled, background=background)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ def predict_project(
     *,
     device: str = "auto",
 ) -> list[str]:
-    """Save a proposal of the model in use for images of a project.
+    """Save a proposal of the model in use for images of a project. No class can be moved or removed meanwhile.
 
     Args:
         project: whose model in use is asked.
@@ -80,6 +85,7 @@ def predict_project(
 
     Raises:
         ModelError: no model is in use, or it cannot be loaded.
+        ProjectError: the classes of the project are being changed.
         Cancelled: `cancel` was set.
     """
     folder = project.model_in_use
@@ -88,15 +94,17 @@ def predict_project(
     model = load_model(folder, pick_device(device))
     chosen = [record.key for record in project.images()] if keys is None else list(keys)
     problems: list[str] = []
-    for number, key in enumerate(chosen, 1):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
-        problem = ""
-        try:
-            project.save_proposal(key, predict(model, project.read_image(key).display(), cancel=cancel))
-        except SegStudioError as error:
-            problem = str(error)
-            problems.append(problem)
-        if progress is not None:
-            progress(Predicted(key, number, len(chosen), problem))
+    with project.reclassing.steady():
+        for number, key in enumerate(chosen, 1):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled
+            problem = ""
+            try:
+                pixels, indices = project.read_image(key).display(), project.class_indices()
+                project.save_proposal(key, predict(model, pixels, indices=indices, cancel=cancel))
+            except SegStudioError as error:
+                problem = str(error)
+                problems.append(problem)
+            if progress is not None:
+                progress(Predicted(key, number, len(chosen), problem))
     return problems

@@ -123,7 +123,14 @@ class _Run:
         self._average = WeightAverage(self._network)
         self._budget = Budget(None if settings.minutes is None else settings.minutes * 60, settings.steps)
         self._rounds = Rounds(self._budget)
-        self._gate = Gate(request.in_use, classes=self._classes, device=self._device, cache=self._cache, cancel=cancel)
+        self._gate = Gate(
+            request.in_use,
+            classes=self._classes,
+            indices=request.indices,
+            device=self._device,
+            cache=self._cache,
+            cancel=cancel,
+        )
         self._round = self._step = self._crops = self._broken = 0
         self._recent: deque[tuple[int, float]] = deque(maxlen=20)  # crops and seconds of the last steps
         self._began = self._refreshed = self._ended = 0.0

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from segstudio.core.arrays import U8
-from segstudio.core.classes import VOID, ClassTable, LabelClass
+from segstudio.core.classes import VOID
 from segstudio.core.history import Entry
 from segstudio.core.labels import LabelledImage, Split
 from segstudio.core.splits import assign_split
 from segstudio.errors import ImageError, MaskError, ProjectError, SegStudioError
+from segstudio.storage.classes import index_changes, read_classes
 from segstudio.storage.database import CONTENTS, Database
 from segstudio.storage.images import identity
 from segstudio.storage.layers import LayerFiles, Layers
@@ -41,12 +42,6 @@ class _Row:
     revision: int
 
 
-def read_classes(db: sqlite3.Connection) -> ClassTable:
-    """The classes of the project a connection belongs to."""
-    rows = db.execute("SELECT position, name, color, locked, visible FROM classes ORDER BY position").fetchall()
-    return ClassTable(tuple(LabelClass(row[0], row[1], row[2], bool(row[3]), bool(row[4])) for row in rows))
-
-
 class Annotations:
     """Annotations of a project's images; any thread may use it. Meaning and errors as in `Project`.
 
@@ -60,6 +55,9 @@ class Annotations:
         self._database = database
         self._writers: dict[str, StrokeWriter] = {}  # changed only by who holds the turn to write
         self._identities: dict[str, str] = {}
+        with database.read() as db:
+            self._changes = index_changes(db)
+        self._begun: dict[str, int] = {}  # changes of class indices that an image in hand has seen
         self._packed: dict[str, LabelledImage] = {}
 
     def read(self, key: str) -> Layers:
@@ -70,10 +68,38 @@ class Annotations:
         return found if found is not None else self._adopt(row)
 
     def begin(self, key: str) -> Layers:
-        """What is on disk of an image that is to be changed from now on; an undo counts from here."""
-        with self._database.write():
+        """What is on disk of an image that is to be changed from now on; an undo counts from here.
+
+        Raises:
+            ProjectError: when classes got other indices since the project was opened: who asks would paint with the
+                indices of then.
+        """
+        with self._database.write() as db:
+            self.require_current(db)
             self._writers.pop(key, None)
+            self._begun[key] = index_changes(db)
             return self.read(key)
+
+    def require_current(self, db: sqlite3.Connection, key: str | None = None) -> None:
+        """Refuse to write what was made when classes had other indices.
+
+        Args:
+            db: a connection that writes.
+            key: of an image that `begin` was asked for, if it is about one.
+
+        Raises:
+            ProjectError: when indices have changed since the project, or that image, was opened.
+        """
+        if index_changes(db) != self._begun.get(key or "", self._changes):
+            raise ProjectError(
+                "its classes were changed elsewhere", remedy="Close the project and open it again", path=self._folder
+            )
+
+    def classes_changed(self, db: sqlite3.Connection) -> None:
+        """Class indices have changed, and whoever uses this knows of it."""
+        self._writers.clear()
+        self._packed.clear()
+        self._changes = index_changes(db)
 
     def record(self, key: str, entry: Entry) -> int:
         """Make a step durable and give the new revision."""
@@ -83,6 +109,7 @@ class Annotations:
         try:
             with self._database.write() as db:
                 row = _row(db, key, self._folder)
+                self.require_current(db, key)
                 writer = self._writers.get(key) or StrokeWriter(self._files(row).journal)
                 self._writers[key] = writer
                 known = writer.revision == row.revision
@@ -118,6 +145,7 @@ class Annotations:
         self._identify(row)
         files = self._files(row)
         with self._database.write() as db:
+            self.require_current(db)
             row = _row(db, key, self._folder)
             try:
                 found = files.adopt(classes, revision=row.revision)

@@ -38,6 +38,9 @@ CREATE TABLE images (
 CREATE INDEX images_in_order ON images (natural, key);
 """
 
+# A killed program loses nothing so; the journal, not the database, answers for a power cut.
+_NORMAL = "PRAGMA synchronous = NORMAL"
+
 # Content to split. Not in the schema: projects that were made before it get it with their next split.
 CONTENTS = """
 CREATE TABLE IF NOT EXISTS contents (
@@ -107,10 +110,19 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def turn(self) -> Iterator[None]:
+        """Keep other threads from writing between the transactions in the block; other programs may."""
+        with self._turn:
+            yield
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """A connection inside a transaction: committed when the block ends, rolled back when it raises.
 
         Blocks may be nested; the outermost one commits.
+
+        Args:
+            durable: a power cut does not undo what was committed; for the outermost block.
 
         Raises:
             ProjectError: locked for too long by another program, disk full, read-only, damaged.
@@ -119,7 +131,7 @@ class Database:
             if self._writer is not None:
                 yield self._writer
                 return
-            with explained(self.path), self._connection() as connection:
+            with explained(self.path), self._connection() as connection, _synchronous(connection, full=durable):
                 connection.execute("BEGIN IMMEDIATE")
                 self._writer, self._writing_thread = connection, threading.get_ident()
                 try:
@@ -169,8 +181,7 @@ class Database:
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            # A killed program loses nothing so; the journal, not the database, answers for a power cut.
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_NORMAL)
         except sqlite3.Error:
             connection.close()
             raise
@@ -188,6 +199,17 @@ class Database:
             )
         if version < 1:
             raise _damaged(self.path)
+
+
+@contextmanager
+def _synchronous(connection: sqlite3.Connection, *, full: bool) -> Iterator[None]:
+    if full:
+        connection.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        if full:
+            connection.execute(_NORMAL)
 
 
 @contextmanager

@@ -102,14 +102,18 @@ def open_demo(folder: Path, *, progress: Callable[[int, int], None] | None = Non
 
 
 def truth_of(project: Project, key: str) -> U8:
-    """The complete mask of a demo image, ``uint8 (H, W)``.
+    """The complete mask of a demo image, ``uint8 (H, W)``: void where the project no longer has the class.
 
     Raises:
         MaskError: when it is gone or damaged.
     """
     record = project.image(key)
     path = project.folder / TRUTH_FOLDER / f"{key}.png"
-    return read_mask(path, size=(record.width, record.height), classes=len(project.classes))
+    truth = read_mask(path, size=(record.width, record.height), classes=len(CLASS_NAMES))
+    indices = project.class_indices()
+    now = np.full(256, VOID, np.uint8)  # the project may have its classes in another order by now
+    now[: len(CLASS_NAMES)] = [indices.get(name, VOID) for name in CLASS_NAMES]
+    return np.asarray(now[truth], np.uint8)
 
 
 def write_picture(path: Path, image: U8, annotation: U8, proposal: Proposal, classes: ClassTable) -> None:

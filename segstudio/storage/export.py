@@ -1,6 +1,7 @@
 """Taking annotations out of a project, for other programs."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from segstudio.errors import SegStudioError
@@ -26,6 +27,11 @@ def export_masks(project: Project, out: Path) -> int:
     records = project.images()
     targets = {record.key: out / f"{record.key}.png" for record in records if record.labelled_pixels}
     check_targets([out / CLASSES, *targets.values()], [record.path for record in records])
+    with project.reclassing.steady():
+        return _write(project, out, targets)
+
+
+def _write(project: Project, out: Path, targets: Mapping[str, Path]) -> int:
     classes = project.classes
     listed = [{"index": item.index, "name": item.name, "color": item.color} for item in classes]
     write_text(out / CLASSES, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")

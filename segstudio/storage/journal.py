@@ -12,16 +12,18 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from segstudio.core.history import DEFAULT_LIMIT, LAYERS, History, Layer, Patch
+from segstudio.core.arrays import U8
+from segstudio.core.history import DEFAULT_LIMIT, LAYERS, History, Layer, Patch, Piece, is_uniform, uniform
 from segstudio.errors import ProjectError
 from segstudio.storage.atomic import sync_folder, write_bytes, write_error
 
 Kind = Literal["base", "do", "undo", "redo"]
+Translate = Callable[[U8], U8]  # new values for old ones
 
 COMPACT_AT = 8 * 2**20  # a smaller journal is left alone
 
@@ -214,15 +216,27 @@ class Journal:
 
     def compacted(self) -> bytes:
         """This journal with only what can be undone or redone, to be written when the masks contain `revision`."""
+        return self._compacted(self.revision, lambda patch: patch)
+
+    def translated(self, translate: Translate, *, revision: int) -> bytes:
+        """The same with other values in every stroke, for masks with other values that contain `revision`."""
+        try:
+            return self._compacted(revision, lambda patch: _translated(patch, translate))
+        except ValueError as error:
+            _log.warning("%s: the history begins anew (%s)", self.path, error)
+            return _base(revision)
+
+    def _compacted(self, revision: int, change: Callable[[Patch], Patch]) -> bytes:
         steps = self.undoable()
-        parts, kept = [_base(self.revision)], set[int]()
+        parts, kept = [_base(revision)], set[int]()
         for record in self._kept(steps):
             patch = self.patch(record.target)
             if patch is not None:
                 kept.add(record.target)
-                parts.append(_frame(_record("do", record.layer, record.target, record.target) + patch.to_bytes()))
+                content = change(patch).to_bytes()
+                parts.append(_frame(_record("do", record.layer, record.target, record.target) + content))
         undone = [self._strokes[target] for target in steps.undone if target in kept]
-        parts += [_frame(_record("undo", stroke.layer, self.revision, stroke.target)) for stroke in undone]
+        parts += [_frame(_record("undo", stroke.layer, revision, stroke.target)) for stroke in undone]
         return b"".join(parts)
 
     def _kept(self, steps: Steps) -> list[Record]:
@@ -290,6 +304,15 @@ class Journal:
 def write_journal(path: Path, *, revision: int) -> None:
     """Begin a journal anew, atomically, over masks that contain `revision`."""
     write_bytes(path, _base(revision))
+
+
+def _translated(patch: Patch, translate: Translate) -> Patch:
+    def values(old: U8) -> U8:
+        # A large area of one value stays as small as it is.
+        return uniform(int(translate(old[:1, :1])[0, 0]), old.shape) if is_uniform(old) else translate(old)
+
+    pieces = [Piece(piece.rect, values(piece.old), values(piece.new)) for piece in patch.pieces]
+    return Patch(patch.layer, patch.label, pieces)
 
 
 def _base(revision: int) -> bytes:

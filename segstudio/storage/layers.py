@@ -107,13 +107,23 @@ class LayerFiles:
         self.replace(found.annotation, found.rejected, classes, revision=fresh)
         return Layers(found.annotation, found.rejected, fresh, Journal(self.journal))
 
-    def replace(self, annotation: U8, rejected: U8 | None, classes: ClassTable, *, revision: int) -> None:
-        """Put new layers in place of all there was, with an empty history."""
+    def replace(
+        self, annotation: U8, rejected: U8 | None, classes: ClassTable, *, revision: int, journal: bytes | None = None
+    ) -> None:
+        """Put new layers in place of all there was, with an empty history, or with `journal` of that revision."""
         # Should this stop half way, the masks are ahead of the journal, so they win at the next reading.
         if rejected is not None:
             write_bytes(self._paths["rejected"], _encoded(rejected, classes, revision))
         write_bytes(self._paths["annotation"], _encoded(annotation, classes, revision))
-        write_journal(self.journal, revision=revision)
+        if journal is None:
+            write_journal(self.journal, revision=revision)
+        else:
+            write_bytes(self.journal, journal)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where the files lie, in the order in which `replace` writes them."""
+        return self._paths["rejected"], self._paths["annotation"], self.journal
 
     def known_revision(self, least: int) -> int:
         """The highest revision any file mentions, `least` at least."""

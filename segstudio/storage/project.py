@@ -16,12 +16,14 @@ from segstudio.core.labels import LabelledImage, Split
 from segstudio.core.proposal import Proposal
 from segstudio.errors import ImageError, ProjectError
 from segstudio.storage.adding import absolute, survey
-from segstudio.storage.annotations import Annotations, read_classes
+from segstudio.storage.annotations import Annotations
 from segstudio.storage.atomic import write_error
+from segstudio.storage.classes import class_indices, read_classes, write_classes
 from segstudio.storage.database import Database
 from segstudio.storage.images import Image, read_image
 from segstudio.storage.naming import PROJECT_FILE
 from segstudio.storage.proposals import read_proposal, write_proposal
+from segstudio.storage.reclassing import Reclassing
 from segstudio.storage.shelf import find_models, shelve
 
 _IN_USE = "model in use"
@@ -90,6 +92,7 @@ class Project:
     Attributes:
         folder: absolute.
         name: of the folder.
+        reclassing: removes, merges and moves classes, throughout the project.
     """
 
     def __init__(self, folder: Path, database: Database) -> None:
@@ -97,6 +100,7 @@ class Project:
         self.name = folder.name
         self._database = database
         self._annotations = Annotations(folder, database)
+        self.reclassing = Reclassing(folder, database, self._annotations)
         self._known: dict[tuple[Any, ...], ImageRecord] = {}
 
     @staticmethod
@@ -137,6 +141,7 @@ class Project:
             )
         project = Project(folder, Database(folder / PROJECT_FILE))
         try:
+            project.reclassing.complete()
             project._annotations.catch_up()
         except BaseException:
             project.close()
@@ -163,16 +168,15 @@ class Project:
             return read_classes(db)
 
     def set_classes(self, table: ClassTable) -> None:
-        """Replace the classes. There may be more than before, but not fewer: masks hold their indices."""
-        rows = [(item.index, item.name, item.color, item.locked, item.visible) for item in table]
+        """Replace the classes, each at its place. There may be more than before; for fewer, see `reclassing`."""
         with self._database.write() as db:
-            (count,) = db.execute("SELECT count(*) FROM classes").fetchone()
-            if len(table) < count:
-                raise ProjectError(
-                    f"has {count} classes, {len(table)} are too few", remedy="Rename a class instead", path=self.folder
-                )
-            db.execute("DELETE FROM classes")
-            db.executemany("INSERT INTO classes VALUES (?, ?, ?, ?, ?)", rows)
+            self._annotations.require_current(db)
+            write_classes(db, table, self.folder)
+
+    def class_indices(self) -> dict[str, int]:
+        """The index of each class by its name, and by names it had before: those are the ones older models know."""
+        with self._database.read() as db:
+            return class_indices(db)
 
     def setting(self, name: str, default: str = "") -> str:
         """A value kept under a name, or `default`."""
@@ -251,7 +255,12 @@ class Project:
     # Annotations
 
     def load_document(self, key: str) -> Document:
-        """An image's layers and history as they are on disk. Flush a `Saver` first, if one has work for it."""
+        """An image's layers and history as they are on disk. Flush a `Saver` first, if one has work for it.
+
+        Raises:
+            MaskError: when they cannot be read.
+            ProjectError: when another program has given the classes other indices since the project was opened.
+        """
         layers = self._annotations.begin(key)
         history = layers.journal.history()
         return Document(layers.annotation, self.classes, rejected=layers.rejected, history=history)
@@ -299,7 +308,8 @@ class Project:
         record = self.image(key)
         if proposal.classes.shape != (record.height, record.width):
             raise ProjectError(f"has no proposal of the shape {proposal.classes.shape}", path=record.path)
-        write_proposal(self.folder / "proposals", key, proposal, self.classes)
+        with self.reclassing.steady():
+            write_proposal(self.folder / "proposals", key, proposal, self.classes)
         with self._database.write() as db:
             db.execute("UPDATE images SET proposed = 1 WHERE key = ?", (key,))
 

@@ -23,13 +23,19 @@ def write_proposal(folder: Path, key: str, proposal: Proposal, classes: ClassTab
     """
     # Both files carry one mark: should the second never be written, the first is not taken for its partner.
     text = {_MODEL: proposal.model, _PAIR: uuid.uuid4().hex}
-    write_bytes(folder / f"{key}.confidence.png", encode_grey(proposal.confidence, text=text))
-    write_bytes(folder / f"{key}.png", encode_mask(proposal.classes, classes, text=text))
+    path, beside = proposal_paths(folder, key)
+    write_bytes(beside, encode_grey(proposal.confidence, text=text))
+    write_bytes(path, encode_mask(proposal.classes, classes, text=text))
+
+
+def proposal_paths(folder: Path, key: str) -> tuple[Path, Path]:
+    """Where the classes and the confidence of a proposal lie."""
+    return folder / f"{key}.png", folder / f"{key}.confidence.png"
 
 
 def read_proposal(folder: Path, key: str, size: tuple[int, int]) -> Proposal | None:
     """The proposal of an image; None when there is none that can be used."""
-    path, beside = folder / f"{key}.png", folder / f"{key}.confidence.png"
+    path, beside = proposal_paths(folder, key)
     if not path.exists():
         return None
     try:

@@ -76,6 +76,15 @@ def read_spacing(path: Path) -> Spacing | None:
     return None
 
 
+def read_description(path: Path) -> str:
+    """What the first page of a TIFF says of itself; empty when it says nothing, or is none that can be read."""
+    path = Path(path)
+    try:
+        return _text(_first_page(path).get(_DESCRIPTION, "")) if read_header(path).format == "TIFF" else ""
+    except Exception:  # as above
+        return ""
+
+
 def _spacing(size: tuple[float, float] | None, orientation: int) -> Spacing | None:
     """A size in micrometres, as stored, in the unit that suits it, as seen."""
     if size is None or not all(math.isfinite(side) and side > 0 for side in size):

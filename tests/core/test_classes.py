@@ -1,9 +1,22 @@
 """The class table keeps its promises or says in one line why not."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from segstudio.core.classes import MAX_CLASSES, OKABE_ITO, VOID, ClassTable, LabelClass
+from segstudio.core.classes import (
+    MAX_CLASSES,
+    OKABE_ITO,
+    VOID,
+    ClassChange,
+    ClassTable,
+    LabelClass,
+    move_class,
+    remove_class,
+)
 from segstudio.errors import UsageError
 
 
@@ -43,3 +56,81 @@ def test_lookup_tables_follow_changes() -> None:
     assert table.locked()[1]
     assert not table.locked()[[0, VOID]].any()
     assert np.array_equal(np.flatnonzero(table.visible()), [0])
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> ClassTable:
+    table = ClassTable.of(f"class {at}" for at in range(draw(st.integers(1, 8))))
+    for at in range(len(table)):
+        table = table.change(at, locked=draw(st.booleans()), visible=draw(st.booleans()))
+    return table
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_changes_one_after_the_other_are_their_mappings_composed(data: st.DataObject) -> None:
+    """Followed by name: after any sequence, each class that is left has its name, colour and lock where pixels say."""
+    first = table = data.draw(tables())
+    home = {item.name: item.name for item in first}  # what became of the pixels of a class; empty for void
+    composed = np.arange(256, dtype=np.uint8)
+    for _ in range(data.draw(st.integers(0, 6))):
+        index = data.draw(st.integers(0, len(table) - 1))
+        name = table[index].name
+        if data.draw(st.booleans()):
+            change = move_class(table, index, data.draw(st.integers(0, len(table) - 1)))
+        else:
+            into = data.draw(st.sampled_from([VOID, *range(len(table))]))
+            try:
+                change = remove_class(table, index, into)
+            except UsageError:
+                locked = table[index].locked or (into != VOID and table[into].locked)
+                assert locked or into == index or len(table) == 1
+                continue
+            target = "" if into == VOID else table[into].name
+            home = {was: target if now == name else now for was, now in home.items()}
+        assert change.before == table
+        table, composed = change.after, change.mapping[composed]
+    for item in first:
+        now = composed[item.index]
+        assert (now == VOID) == (home[item.name] == "")
+        if now != VOID:
+            kept = table[int(now)]
+            was = next(other for other in first if other.name == kept.name)
+            assert kept.name == home[item.name]
+            assert (kept.color, kept.locked, kept.visible) == (was.color, was.locked, was.visible)
+    assert composed[VOID] == VOID
+
+
+def test_removing_and_moving_give_the_expected_indices() -> None:
+    table = ClassTable.of(["a", "b", "c", "d"])
+    assert remove_class(table, 1).indices[:4] == bytes([0, VOID, 1, 2])
+    assert remove_class(table, 1, 3).indices[:4] == bytes([0, 2, 1, 2])
+    assert move_class(table, 0, 2).indices[:4] == bytes([2, 0, 1, 3])
+    assert move_class(table, 0, 2).after.names == ("b", "c", "a", "d")
+    assert set(remove_class(table, 1).indices[4:]) == {VOID}
+    mask = np.array([[0, 1], [3, VOID]], np.uint8)
+    assert remove_class(table, 1, 3).translate(mask).tolist() == [[0, 2], [2, VOID]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda table: remove_class(table, 0), r"'a' is locked\. Unlock it first"),
+        (lambda table: remove_class(table, 1, 0), r"'a' is locked"),
+        (lambda table: remove_class(table, 1, 1), "into itself"),
+        (lambda table: remove_class(table, 3), r"no class 3\. Classes are: a, b, c"),
+        (lambda table: remove_class(table, 1, 7), "no class 7"),
+        (lambda table: remove_class(table, -1), "no class -1"),
+        (lambda table: move_class(table, 0, 3), r"no place.*0 to 2"),
+        (lambda table: move_class(table, 5, 0), "no class 5"),
+        (lambda _table: remove_class(ClassTable.of(["x"]), 0), "'x' is the only class"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(change: Callable[[ClassTable], ClassChange], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        change(ClassTable.of(["a", "b", "c"]).change(0, locked=True))
+
+
+def test_a_locked_class_can_be_moved() -> None:
+    table = ClassTable.of(["a", "b"]).change(0, locked=True)
+    assert move_class(table, 0, 1).after[1].locked

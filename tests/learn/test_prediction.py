@@ -12,11 +12,14 @@ import torch
 from torch import nn
 
 from segstudio.core.arrays import U8
+from segstudio.core.classes import VOID
+from segstudio.core.labels import LabelledImage
 from segstudio.errors import Cancelled
 from segstudio.learn.backbones import find_backbone
 from segstudio.learn.networks import SegmentationNetwork, build_network
-from segstudio.learn.prediction import _fade, _spans, predict, predict_files, probabilities
+from segstudio.learn.prediction import _fade, _spans, homes_of, predict, predict_files, probabilities, unite
 from segstudio.learn.saving import LoadedModel
+from segstudio.learn.scoring import score
 from segstudio.storage.cards import ModelCard
 
 CPU = torch.device("cpu")
@@ -152,3 +155,55 @@ def test_a_corrupt_file_among_good_ones_gives_its_error(tmp_path: Path) -> None:
     assert str(bad) in str(results[0].problem)
     assert results[1].problem is None
     assert results[1].proposal is not None
+
+
+def test_classes_are_known_by_their_names_not_their_places() -> None:
+    model, image = local_model(), noise(60, 80)
+    own = predict(model, image)
+    moved = predict(model, image, indices={"0": 2, "1": 0, "2": 1, "another": 3})
+    assert np.array_equal(moved.classes, np.array([2, 0, 1], np.uint8)[own.classes])
+    assert np.array_equal(moved.confidence, own.confidence)
+
+
+def test_a_class_the_project_no_longer_has_is_void() -> None:
+    model, image = local_model(), noise(60, 80)
+    own = predict(model, image)
+    left = predict(model, image, indices={"0": 0, "2": 1})
+    assert (own.classes == 1).any()
+    assert np.array_equal(left.classes, np.array([0, VOID, 1], np.uint8)[own.classes])
+    assert np.array_equal(left.confidence, own.confidence)
+
+
+def test_classes_that_became_one_are_believed_together() -> None:
+    model, image = local_model(), noise(60, 80)
+    merged = predict(model, image, indices={"0": 0, "1": 1, "2": 0})
+    scores = all_scores(model, image)
+    together = np.stack([scores[0] + scores[2], scores[1]])
+    assert np.array_equal(merged.classes, together.argmax(0))
+    assert np.abs(merged.confidence - together.max(0) * 255).max() < 1
+    assert homes_of(model, {"0": 0, "1": 1, "2": 0}).tolist() == [0, 1, 0]
+
+
+def test_uniting_nothing_copies_nothing() -> None:
+    scores = np.random.default_rng(0).random((3, 2, 2)).astype(np.float32)
+    assert unite(scores, np.array([2, VOID, 0], np.uint8)) is scores
+    assert unite(scores, np.array([VOID, 1, VOID], np.uint8)) is scores
+
+
+def test_scores_go_by_name(tmp_path: Path) -> None:
+    """A model that is right about everything stays so when its classes are moved, and loses those that go."""
+    model, image = local_model(), noise(64, 64)
+    path = tmp_path / "image.png"
+    cv2.imwrite(str(path), image[:, :, ::-1])
+    own = predict(model, image).classes
+
+    def scored(indices: dict[str, int] | None, classes: int, mapping: list[int]) -> float:
+        truth = np.array(mapping, np.uint8)[own]
+        labelled = LabelledImage.pack(key="a", path=path, split="train", revision=1, annotation=truth)
+        return score(model, [labelled], classes=classes, indices=indices).pixel_accuracy
+
+    assert scored(None, 3, [0, 1, 2]) == 1
+    assert scored({"0": 1, "1": 2, "2": 0}, 3, [1, 2, 0]) == 1
+    assert scored(None, 3, [1, 2, 0]) < 1
+    assert scored({"0": 0, "1": 1}, 2, [0, 1, VOID]) == 1
+    assert scored({"0": 0}, 2, [0, 1, VOID]) < 1

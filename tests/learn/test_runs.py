@@ -2,19 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from segstudio.core.classes import VOID, ClassTable
+from segstudio.core.classes import VOID, ClassTable, move_class, remove_class
 from segstudio.core.labels import LabelledImage
-from segstudio.errors import Cancelled, ModelError
+from segstudio.errors import Cancelled, ModelError, ProjectError
 from segstudio.learn import events
 from segstudio.learn.request import TrainSettings
 from segstudio.learn.runs import Predicted, predict_project, train_project
 from segstudio.learn.saving import load_model
 from segstudio.storage.project import Project
+from segstudio.storage.steady import Steadiness
 
 SETTINGS = TrainSettings(steps=3, crop=64, batch=2, device="cpu")
 
@@ -109,3 +111,72 @@ def test_predicting_can_be_cancelled(project: Project) -> None:
 def test_predicting_without_a_model_is_told(project: Project) -> None:
     with pytest.raises(ModelError, match=r"the project has no model yet\. Train one first"):
         predict_project(project)
+
+
+def test_a_model_proposes_the_right_classes_after_they_changed(project: Project) -> None:
+    train_project(project, SETTINGS, lambda _: None, threading.Event())
+
+    def proposed() -> np.ndarray:
+        predict_project(project, ["image1"])
+        proposal = project.load_proposal("image1")
+        assert proposal is not None
+        return proposal.classes
+
+    before = proposed()
+    assert set(np.unique(before)) == {0, 1}
+    project.reclassing.apply(move_class(project.classes, 0, 1))
+    assert np.array_equal(proposed(), 1 - before)
+    project.set_classes(project.classes.change(0, name="cell").add("new"))
+    assert np.array_equal(proposed(), 1 - before)
+    project.reclassing.apply(remove_class(project.classes, 0, 2))
+    assert project.classes.names == ("ground", "new")
+    assert np.array_equal(proposed(), before)
+    project.reclassing.apply(remove_class(project.classes, 1))
+    assert np.array_equal(proposed(), np.where(before == 1, VOID, 0))
+
+
+@pytest.mark.parametrize("what", ["train", "predict"])
+def test_classes_stay_while_a_run_relies_on_them(project: Project, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    refused: list[str] = []
+    train_project(project, SETTINGS, lambda _: None, threading.Event())
+    monkeypatch.setattr(project.reclassing, "_steadiness", Steadiness(project.folder, patience=0.01))
+
+    def interfere(_event: object) -> None:
+        with pytest.raises(ProjectError) as caught:
+            project.reclassing.apply(move_class(project.classes, 0, 1))
+        refused.append(str(caught.value))
+
+    if what == "train":
+        train_project(project, SETTINGS, interfere, threading.Event())
+    else:
+        predict_project(project, progress=interfere)
+    assert refused
+    assert all("Stop that first" in line for line in refused)
+    project.reclassing.apply(move_class(project.classes, 0, 1))
+
+
+def test_a_run_does_not_begin_while_classes_change(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project.reclassing, "_steadiness", Steadiness(project.folder, patience=0.01))
+    endings: list[events.Ending] = []
+
+    def begin(_done: int, _of: int) -> None:
+        endings.append(train_project(project, SETTINGS, lambda _: None, threading.Event()))
+
+    project.reclassing.apply(move_class(project.classes, 0, 1), progress=begin)
+    assert isinstance(endings[0], events.Failed)
+    assert "are being changed" in endings[0].message
+
+
+def test_the_model_in_use_is_judged_by_the_names_of_its_classes(project: Project) -> None:
+    seen: list[events.Event] = []
+
+    def last_round(settings: TrainSettings) -> events.RoundDone:
+        train_project(project, settings, seen.append, threading.Event())
+        return [event for event in seen if isinstance(event, events.RoundDone)][-1]
+
+    good = last_round(replace(SETTINGS, steps=30))
+    project.reclassing.apply(move_class(project.classes, 0, 1))
+    after = last_round(replace(SETTINGS, steps=1))
+    assert good.candidate is not None
+    assert after.in_use is not None
+    assert after.in_use.miou == pytest.approx(good.candidate.miou)

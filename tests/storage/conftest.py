@@ -8,10 +8,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segstudio.core.classes import ClassTable
+from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
 from segstudio.core.history import Entry
 from segstudio.storage.project import Project
+from tests.storage.reclassing import proposal_of, reject
 
 CLASSES = ClassTable.of(["background", "nucleus", "border"])
 SIZE = (60, 40)  # width and height
@@ -101,3 +102,19 @@ def painted(project: Project) -> Document:
     project.checkpoint("cell0")
     paint(document, 0, (10, 30))
     return document
+
+
+@pytest.fixture
+def full(project: Project, painted: Document, paint: Paint, follow: Follow) -> Project:
+    """Strokes and a rejection on two images, one stroke undone; a mask without a history; two proposals."""
+    reject(painted)
+    other = project.load_document("cell1")
+    follow(other, lambda entry: project.record("cell1", entry))
+    paint(other, 1, (3, 3), (40, 20))
+    paint(other, 2, (50, 30))
+    other.undo()
+    project.set_annotation("cell2", np.random.default_rng(3).choice(np.array([0, 1, 2, VOID], np.uint8), (40, 60)))
+    project.save_proposal("cell0", proposal_of(1))
+    project.save_proposal("cell3", proposal_of(2))
+    painted.on_commit.clear()
+    return project

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segstudio.core.classes import VOID
+from segstudio.core.classes import VOID, move_class, remove_class
 from segstudio.core.proposal import Proposal
 from segstudio.errors import ProjectError
 from segstudio.storage.demo import default_demo_folder, make_demo, open_demo, truth_of, write_picture
@@ -89,3 +89,14 @@ def test_a_picture_shows_four_panels(tmp_path: Path) -> None:
     assert middles[3][0] > 200  # sure is bright
     strokes = tuple(pixels[-6 - 40 + 15, 6 + 56 + 25])
     assert strokes[0] > strokes[2] + 50  # orange
+
+
+def test_the_truth_follows_the_classes_of_the_project(tmp_path: Path) -> None:
+    with make_demo(tmp_path / "demo", images=1, labelled=1, side=64) as project:
+        key = project.images()[0].key
+        before, change = truth_of(project, key), move_class(project.classes, 0, 2)
+        project.reclassing.apply(change)
+        np.testing.assert_array_equal(truth_of(project, key), change.translate(before))
+        change_too = remove_class(project.classes, 1)
+        project.reclassing.apply(change_too)
+        np.testing.assert_array_equal(truth_of(project, key), change_too.translate(change.translate(before)))

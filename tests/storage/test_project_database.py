@@ -192,3 +192,34 @@ def test_threads_and_programs_at_once(project: Project, paint: Paint, follow: Fo
             patch.to_bytes() for patch in document.history.done
         ]
         assert project.image(key).labelled_pixels == np.count_nonzero(document.annotation != VOID)
+
+
+def test_what_must_be_durable_is_synced(project: Project) -> None:
+    database = Database(project.folder / "project.sqlite")
+    found = []
+    for durable in (True, False, True):
+        with database.write(durable=durable) as db:
+            found.append(db.execute("PRAGMA synchronous").fetchone()[0])
+    database.close()
+    assert found == [2, 1, 2]  # full and normal
+
+
+def test_a_turn_keeps_other_threads_from_writing_in_between(project: Project) -> None:
+    database = Database(project.folder / "project.sqlite")
+    order: list[str] = []
+
+    def write() -> None:
+        with database.write():
+            order.append("other")
+
+    other = threading.Thread(target=write)
+    with database.turn():
+        with database.write():
+            order.append("first")
+        other.start()
+        other.join(0.05)
+        with database.write():
+            order.append("second")
+    other.join(10)
+    database.close()
+    assert order == ["first", "second", "other"]
