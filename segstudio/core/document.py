@@ -1,141 +1,29 @@
 """One image's annotation, with the model's proposal beside it, and the only way to change either layer a person owns.
 
 Every change runs through a `Gesture`: it keeps the values it overwrites, spares locked classes, and ends as one patch
-in the history and one entry for the journal. Models never come here; a proposal enters the annotation only through
-`accept_region` and `accept_above`, which a person calls.
+in the history and one entry for the journal. One gesture runs at a time. Models never come here; a proposal enters the
+annotation only through `accept_region` and `accept_above`, which a person calls.
 """
 
 from collections.abc import Callable, Sequence
 from functools import reduce
 
-import cv2
 import numpy as np
 
 from segstudio.core.arrays import U8, Bool
+from segstudio.core.background import Background, Immediately
 from segstudio.core.classes import VOID, ClassTable
-from segstudio.core.geometry import EMPTY, Rect
+from segstudio.core.geometry import Rect
+from segstudio.core.gesture import Done, Gesture, Write, nobody
 from segstudio.core.history import Entry, History, Layer, Patch
 from segstudio.core.picture import Picture
 from segstudio.core.proposal import Proposal
-from segstudio.core.regions import component_at
-from segstudio.core.strokes import BrushShape, Point, capsules
-from segstudio.core.tiles import Before, single, tiles
+from segstudio.core.regions import component_at, pieces
+from segstudio.core.tiles import tiles
 
-_SMALL = 2**19  # pixels of a change that is not worth being looked at tile by tile
 _MOST_TOLD = 64  # rectangles told one by one
-_MOST_SPARED = 2**22  # pixels of spared rectangles that are remembered, to be shown
-
-
-class Gesture:
-    """A running change of one layer, from press to release. Made by `Document.begin`.
-
-    Attributes:
-        kept_back: the locked classes that have kept pixels from being changed.
-        spared: where they did: rectangles with a ``bool (h, w)`` each.
-    """
-
-    def __init__(self, document: "Document", layer: Layer, label: str, over: int | None = None) -> None:
-        self.kept_back: set[int] = set()
-        self.spared: list[tuple[Rect, Bool]] = []
-        self._room_for_spared = _MOST_SPARED
-        self._over = over
-        self._document = document
-        self._layer: Layer = layer
-        self._label = label
-        self._array = document.layer(layer)
-        self.guard(document.classes)
-        self._before = Before(self._array)
-
-    def guard(self, classes: ClassTable) -> None:
-        """Keep off the locked classes of this table from now on."""
-        self._locked = classes.locked()
-        self._guards = self._layer == "annotation" and bool(self._locked.any())
-
-    def line(self, start: Point, end: Point, size: int, value: int, shape: BrushShape = "round") -> Rect:
-        """Drag a brush from `start` to `end`; returns the rectangle that changed."""
-        dirty = EMPTY
-        for rect, covered in capsules(start, end, size, Rect.of_shape(self._array.shape), shape):
-            dirty = dirty.union(self.fill(rect, covered, value))
-        return dirty
-
-    def fill(self, rect: Rect, where: Bool, values: int | U8) -> Rect:
-        """Write where allowed.
-
-        Args:
-            rect: inside the image.
-            where: ``bool (h, w)`` of `rect`.
-            values: one class index or void, or ``uint8 (h, w)`` of them.
-
-        Returns:
-            The rectangle around what changed.
-        """
-        if rect.empty:
-            return EMPTY
-        if rect.width * rect.height <= _SMALL:
-            dirty = self._write(rect, where, values)
-        else:
-            dirty = EMPTY
-            for tile in tiles(rect):
-                cut = tile.shift(-rect.x0, -rect.y0).slices
-                part = values[cut] if isinstance(values, np.ndarray) else values
-                dirty = dirty.union(self._write_tile(tile, where[cut], part))
-        if not dirty.empty:
-            self._document.changed(dirty)
-        return dirty
-
-    def finish(self) -> Patch | None:
-        """End the gesture; returns what it changed, None when nothing."""
-        pieces = self._before.pieces()
-        patch = Patch(self._layer, self._label, pieces) if pieces else None
-        self._document.end(self, patch)
-        return patch
-
-    def cancel(self) -> None:
-        """End the gesture and put every pixel back."""
-        self._document.changed_in(self._before.restore())
-        self._document.end(self, None)
-
-    def _write(self, rect: Rect, where: Bool, values: int | U8) -> Rect:
-        """Write where allowed, and tell nobody; returns the rectangle that changed."""
-        region = self._array[rect.slices]
-        change = where & (region != values)
-        if self._over is not None:
-            change &= region == self._over
-        if self._guards:
-            spared = change & (self._locked[region] | self._locked[values])
-            if spared.any():
-                self._note_spared(rect, spared, np.broadcast_to(values, region.shape))
-                change &= ~spared
-        x, y, width, height = cv2.boundingRect(change.view(np.uint8))
-        if not width:
-            return EMPTY
-        box = Rect(x, y, x + width, y + height)
-        dirty = box.shift(rect.x0, rect.y0)
-        self._before.keep(dirty)
-        new = values[box.slices] if isinstance(values, np.ndarray) else np.full((height, width), values, np.uint8)
-        cv2.copyTo(np.ascontiguousarray(new), change[box.slices].view(np.uint8), self._array[dirty.slices])
-        return dirty
-
-    def _write_tile(self, rect: Rect, where: Bool, values: int | U8) -> Rect:
-        """The same for a rectangle inside one tile; fast where one value takes the place of one other everywhere."""
-        if not isinstance(values, np.ndarray) and where.all():
-            old = single(self._array[rect.slices])
-            if old is not None and not (self._guards and (self._locked[old] or self._locked[values])):
-                if old == values or self._over not in (None, old):
-                    return EMPTY
-                self._before.keep(rect)
-                self._array[rect.slices] = values
-                return rect
-        return self._write(rect, where, values)
-
-    def _note_spared(self, rect: Rect, spared: Bool, values: U8) -> None:
-        """Remember what was spared, and which of the classes involved were the locked ones."""
-        involved = np.concatenate([self._array[rect.slices][spared], values[spared]])
-        present = np.flatnonzero(np.bincount(involved, minlength=256))
-        self.kept_back.update(int(value) for value in present if self._locked[value])
-        self._room_for_spared -= spared.size
-        if self._room_for_spared > 0:
-            self.spared.append((rect, spared))
+_MOST_AT_ONCE = 2**18  # pixels that the slowest change takes less than a frame for
+_HERE = Immediately()
 
 
 class Document:
@@ -154,6 +42,7 @@ class Document:
         on_change: called with each rectangle of pixels to be painted anew.
         on_commit: called with each `Entry` that belongs in the journal.
         on_spared: called when a gesture has ended that protection kept pixels from.
+        on_away: called with a gesture that goes on away, and again when it is over.
     """
 
     def __init__(
@@ -173,6 +62,7 @@ class Document:
         self.on_change: list[Callable[[Rect], None]] = []
         self.on_commit: list[Callable[[Entry], None]] = []
         self.on_spared: list[Callable[[], None]] = []
+        self.on_away: list[Callable[[Gesture], None]] = []
         self.history = history or History()
         self._classes = classes
         self._annotation = annotation
@@ -184,14 +74,14 @@ class Document:
     def classes(self) -> ClassTable:
         """The classes; replace it when the project's change.
 
-        A gesture that runs minds the locks of the new table, and ends with what it has when a class is gone.
+        A gesture that follows the hand minds the locks of the new table. When a class is gone it ends with what it has.
         """
         return self._classes
 
     @classes.setter
     def classes(self, classes: ClassTable) -> None:
-        if self._gesture is not None and len(classes) < len(self._classes):
-            self._gesture.finish()
+        if len(classes) < len(self._classes):
+            self.finish()
         if self._gesture is not None:
             self._gesture.guard(classes)
         self._classes = classes
@@ -231,17 +121,50 @@ class Document:
         self.changed(self.bounds)
 
     def begin(self, label: str, layer: Layer = "annotation", *, over: int | None = None) -> Gesture:
-        """Start a gesture; one that is still running is finished first.
+        """Start a gesture; one that is still running is finished first, one that is away waited for.
 
         Args:
             label: what it is, for the history.
             layer: what it changes.
             over: it changes pixels of this value only (void or a class); None: any.
         """
-        if self._gesture is not None:
-            self._gesture.finish()
+        self.finish()
         self._gesture = Gesture(self, layer, label, over)
         return self._gesture
+
+    def edit(
+        self,
+        label: str,
+        write: Write,
+        area: Rect,
+        *,
+        layer: Layer = "annotation",
+        over: int | None = None,
+        background: Background = _HERE,
+        done: Done = nobody,
+    ) -> None:
+        """Change a layer as one stroke that needs no hand: at once where that is quick, otherwise away.
+
+        Args:
+            label, layer, over: as of `begin`.
+            write: fills; see `Gesture.work`.
+            area: all that is looked at and written lies inside.
+            background: where it is done when `area` is large.
+            done: gets what changed; see `Gesture.work`.
+        """
+        gesture = self.begin(label, layer, over=over)
+        quick = area.width * area.height <= _MOST_AT_ONCE
+        gesture.work(_HERE if quick else background, write, done)
+
+    def finish(self) -> None:
+        """End whatever gesture is running; one that is away is waited for."""
+        while self._gesture is not None:  # the end of one may be the beginning of another
+            self._gesture.finish()
+
+    def settle(self) -> None:
+        """Wait for a gesture that is away, so that labels can be relied on; one that follows the hand goes on."""
+        while self._gesture is not None and self._gesture.away:
+            self._gesture.finish()
 
     def undo(self) -> Patch | None:
         """Take the last stroke back; None when there is none. A running gesture is cancelled instead."""
@@ -255,7 +178,8 @@ class Document:
         return patch
 
     def redo(self) -> Patch | None:
-        """Do the stroke last undone again; None when there is none or a gesture is running."""
+        """Do the stroke last undone again; None when there is none or a gesture follows the hand."""
+        self.settle()
         patch = self.history.redo() if self._gesture is None else None
         if patch is not None:
             patch.apply(self.layer(patch.layer))
@@ -266,44 +190,46 @@ class Document:
         """What is shown of the proposal in `rect`: ``uint8 (h, w)``, void where a person has already spoken."""
         if self._proposal is None:
             return np.full((rect.height, rect.width), VOID, np.uint8)
-        classes = self._proposal.classes[rect.slices]
-        open_ = self._annotation[rect.slices] == VOID
-        if self._rejected is not None:
-            open_ &= self._rejected[rect.slices] != classes
-        return np.where(open_, classes, np.uint8(VOID))
+        return self._open_part(self._proposal, rect)
 
-    def accept_region(self, x: int, y: int) -> Patch | None:
-        """Move the proposed region under a pixel into the annotation, as one stroke. Void pixels only."""
-        self.kept_back, self.spared = frozenset(), ()
-        box, where, value = self._proposed_region(x, y)
-        if box.empty:
-            return None
-        gesture = self.begin("Accept region")
-        gesture.fill(box, where, value)
-        return gesture.finish()
+    def accept_region(self, x: int, y: int, *, background: Background = _HERE, done: Done = nobody) -> None:
+        """Move the proposed region under a pixel into the annotation, as one stroke. Void pixels only.
 
-    def accept_above(self, threshold: int) -> Patch | None:
-        """Move every proposed pixel with at least this confidence (0..255) into the annotation, as one stroke."""
-        if self._proposal is None:
-            return None
-        gesture = self.begin("Accept all")
-        for tile in tiles(self.bounds):
-            proposed = self.proposed(tile)
-            where = (proposed != VOID) & (self._proposal.confidence[tile.slices] >= threshold)
-            gesture.fill(tile, where, proposed)
-        return gesture.finish()
+        Args:
+            x, y: column and row.
+            background, done: as of `edit`.
+        """
+        self._answer_region("Accept region", "annotation", (x, y), background, done)
 
-    def reject_region(self, x: int, y: int) -> Patch | None:
+    def reject_region(self, x: int, y: int, *, background: Background = _HERE, done: Done = nobody) -> None:
         """Say that the proposed region under a pixel is not of its class, as one stroke.
 
         A later proposal of the same class there stays hidden; one of another class shows.
+
+        Args:
+            x, y: column and row.
+            background, done: as of `edit`.
         """
-        box, where, value = self._proposed_region(x, y)
-        if box.empty:
-            return None
-        gesture = self.begin("Reject region", "rejected")
-        gesture.fill(box, where, value)
-        return gesture.finish()
+        self._answer_region("Reject region", "rejected", (x, y), background, done)
+
+    def accept_above(self, threshold: int, *, background: Background = _HERE, done: Done = nobody) -> None:
+        """Move every proposed pixel with at least this confidence (0..255) into the annotation, as one stroke.
+
+        Args:
+            threshold: of the confidence.
+            background, done: as of `edit`.
+        """
+        if (proposal := self._proposal) is None:
+            done(None)
+            return
+
+        def write(gesture: Gesture) -> None:
+            for tile in tiles(self.bounds):
+                proposed = self._open_part(proposal, tile)
+                where = (proposed != VOID) & (proposal.confidence[tile.slices] >= threshold)
+                gesture.fill(tile, where, proposed)
+
+        self.edit("Accept all", write, self.bounds, background=background, done=done)
 
     def layer(self, layer: Layer) -> U8:
         """The array a patch of `layer` applies to."""
@@ -323,8 +249,8 @@ class Document:
         for rect in rects if len(rects) <= _MOST_TOLD else (reduce(Rect.union, rects),):
             self.changed(rect)
 
-    def end(self, gesture: Gesture, patch: Patch | None) -> None:
-        """Called by a gesture when it is over."""
+    def end(self, gesture: Gesture, patch: Patch | None, rects: Sequence[Rect]) -> None:
+        """Called by a gesture when it is over, with what changed and where that was not told yet."""
         if gesture is self._gesture:
             self._gesture = None
             self.kept_back = frozenset(gesture.kept_back)
@@ -332,9 +258,15 @@ class Document:
         if patch is not None:
             self.history.push(patch)
             self._tell(Entry("do", patch))
+        self.changed_in(rects)
         if gesture.kept_back:
             for listener in self.on_spared:
                 listener()
+
+    def tell_away(self, gesture: Gesture) -> None:
+        """Called by a gesture that goes on away, and again when it is over."""
+        for listener in self.on_away:
+            listener(gesture)
 
     def _stepped(self, patch: Patch, entry: Entry) -> None:
         self.changed_in(patch.rects)
@@ -344,11 +276,32 @@ class Document:
         for listener in self.on_commit:
             listener(entry)
 
-    def _proposed_region(self, x: int, y: int) -> tuple[Rect, Bool, int]:
-        if self._proposal is None or not self.bounds.contains(x, y):
-            return EMPTY, np.zeros((0, 0), np.bool_), VOID
-        value = int(self._proposal.classes[y, x])
-        if value == VOID:
-            return EMPTY, np.zeros((0, 0), np.bool_), VOID  # what is labelled shows no proposal, and is void there too
-        box, where = component_at(lambda rect: self.proposed(rect) == value, self.bounds, x, y)
-        return box, where, value
+    def _open_part(self, proposal: Proposal, rect: Rect) -> U8:
+        """A proposal in `rect`, void where a person has already spoken."""
+        classes = proposal.classes[rect.slices]
+        open_ = self._annotation[rect.slices] == VOID
+        if self._rejected is not None:
+            open_ &= self._rejected[rect.slices] != classes
+        return np.where(open_, classes, np.uint8(VOID))
+
+    def _answer_region(
+        self, label: str, layer: Layer, pixel: tuple[int, int], background: Background, done: Done
+    ) -> None:
+        """Accept or reject the proposed region under a pixel."""
+        proposal = self._proposal
+        there = proposal is not None and self.bounds.contains(*pixel)
+        value = VOID if proposal is None or not there else int(proposal.classes[pixel[1], pixel[0]])
+        if proposal is None or value == VOID:
+            self.kept_back, self.spared = frozenset(), ()
+            done(None)
+            return
+
+        def member(rect: Rect) -> Bool:
+            return np.asarray(self._open_part(proposal, rect) == value)  # what is labelled shows no proposal
+
+        def write(gesture: Gesture) -> None:
+            box, where = component_at(gesture.checked(member), self.bounds, *pixel)
+            for rect, part in pieces(box, where):
+                gesture.fill(rect, part, value)
+
+        self.edit(label, write, self.bounds, layer=layer, background=background, done=done)

@@ -68,14 +68,12 @@ class Patch:
         self._pieces: tuple[Piece, ...] | None = tuple(pieces)
         self._packed: bytes | None = None
         self._sides = bytes(_OLD * is_uniform(piece.old) | _NEW * is_uniform(piece.new) for piece in pieces)
+        self._nbytes = sum(piece.nbytes for piece in pieces)
 
     @property
     def nbytes(self) -> int:
         """Memory the values take at present, in bytes."""
-        pieces, packed = self._pieces, self._packed
-        if pieces is not None:
-            return sum(piece.nbytes for piece in pieces)
-        return len(packed or b"")
+        return self._nbytes if self._pieces is not None else len(self._packed or b"")
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -118,9 +116,11 @@ class Patch:
         pieces = self._pieces
         if pieces is None:
             return
-        sides = [side for piece in pieces for side in (piece.old, piece.new)]
-        values = b"".join((side[:1, :1] if is_uniform(side) else side).tobytes() for side in sides)
-        self._packed = zlib.compress(values, 1)  # before the pieces go: a reader finds one or the other
+        # Side by side and not as one: a copy of all would take as much memory again, and hold up other threads.
+        packer = zlib.compressobj(1)
+        sides = (side for piece in pieces for side in (piece.old, piece.new))
+        parts = [packer.compress((side[:1, :1] if is_uniform(side) else side).tobytes()) for side in sides]
+        self._packed = b"".join([*parts, packer.flush()])  # before the pieces go: a reader finds one or the other
         self._pieces = None
 
     def to_bytes(self) -> bytes:

@@ -1,7 +1,8 @@
 """Which keys do what: the defaults, a person's changes, and what cannot be had at the same time.
 
 Keys are written as portable sequences, ``Ctrl+Shift+Z`` or ``Ctrl+K, Ctrl+S``, the way Qt writes them on every
-platform.
+platform. A symbol is written without the Shift it may take to type it: which symbols do differs from keyboard to
+keyboard, and Qt looks for the symbol alone.
 """
 
 import logging
@@ -28,7 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 def portable(keys: str) -> str | None:
-    """A key sequence in its one spelling, or None when it is none: ``shift+ctrl+z`` becomes ``Ctrl+Shift+Z``."""
+    """A key sequence in its one spelling, or None when it is none.
+
+    ``shift+ctrl+z`` becomes ``Ctrl+Shift+Z``, and ``Shift+?`` becomes ``?``.
+    """
     chords = [_chord(text) for text in re.split(r",\s+", keys.strip())]
     known = [chord for chord in chords if chord is not None]
     return ", ".join(known) if len(known) == len(chords) <= _MOST_CHORDS else None
@@ -40,6 +44,8 @@ def _chord(text: str) -> str | None:
     if not wanted <= set(_MODIFIERS) or len(wanted) < len(modifiers):
         return None
     single = len(key) == 1 and key.isprintable() and not key.isspace()
+    if single and not key.isdigit() and key.lower() == key.upper():
+        wanted.discard("Shift")
     # Upper case of some letters is two, and of some another key's.
     name = (key.upper() if len(key.upper()) == 1 else key) if single else _NAMES.get(key.lower())
     return None if name is None else "+".join([*(m for m in _MODIFIERS if m in wanted), name])

@@ -6,7 +6,7 @@ import numpy as np
 
 from segstudio.core.arrays import U8, Pixels
 from segstudio.core.geometry import Rect
-from segstudio.core.tone import to_8bit
+from segstudio.core.tone import Hounsfield, to_8bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,13 @@ class Picture:
         pixels: ``(H, W)`` grey or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
         window: the values shown as black and as white.
         spacing: the size of a pixel, None when the file does not say.
+        hounsfield: how values become Hounsfield units, None when they are no computed tomography, as far as is known.
     """
 
     pixels: Pixels
     window: tuple[float, float] = (0.0, 255.0)
     spacing: Spacing | None = None
+    hounsfield: Hounsfield | None = None
 
     @property
     def bounds(self) -> Rect:

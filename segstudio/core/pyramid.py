@@ -10,6 +10,7 @@ from functools import reduce
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from segstudio.core.arrays import U8, Pixels
 from segstudio.core.classes import VOID
@@ -18,7 +19,7 @@ from segstudio.core.view import View
 
 _SMALLEST = 256  # the last level's longer side is no larger
 _FIRST_COPY = 3  # levels below are views: their cache lines are shared by enough samples
-_BAND_ROWS = 64
+_BAND_ROWS = 32
 _MOST_PENDING = 64  # rectangles remembered one by one
 
 
@@ -77,15 +78,31 @@ class LabelPyramid:
         """Pixels of `rect` have changed; nothing is done until a copy is asked for."""
         self._outdate(1, rect.intersect(Rect.of_shape(self._levels[0].shape)))
 
-    def level(self, number: int) -> U8:
-        """``uint8 (ceil(H / 2**n), ceil(W / 2**n))``, up to date; read only."""
-        for level in range(1, number + 1):
-            if self._pending[level]:
-                pending, self._pending[level] = self._pending[level], []
-                for rect in pending:
-                    self._update(level, rect)
-                    self._outdate(level + 1, rect)
+    def level(self, number: int, part: Rect | None = None) -> U8:
+        """``uint8 (ceil(H / 2**n), ceil(W / 2**n))``; read only.
+
+        Args:
+            number: of the level.
+            part: where it must be up to date, in its own pixels; None: everywhere.
+        """
+        self._freshen(number, Rect.of_shape(self._levels[number].shape) if part is None else part)
         return self._levels[number]
+
+    def _freshen(self, level: int, part: Rect) -> None:
+        """Bring a rectangle of a level up to date, and of the finer ones what lies below it."""
+        if level == 0:
+            return
+        below = Rect(2 * part.x0, 2 * part.y0, 2 * part.x1, 2 * part.y1)
+        self._freshen(level - 1, below.intersect(Rect.of_shape(self._levels[level - 1].shape)))
+        pending, self._pending[level] = self._pending[level], []
+        for rect in pending:
+            common = rect.intersect(part)
+            if common.empty:
+                self._pending[level].append(rect)
+                continue
+            self._update(level, common)
+            self._outdate(level + 1, common)
+            self._pending[level] += _rest(rect, common)
 
     def _outdate(self, level: int, finer: Rect) -> None:
         """Remember that a level is out of date where the finer one has changed."""
@@ -136,24 +153,35 @@ def _area(rect: Rect) -> int:
     return rect.width * rect.height
 
 
+def _rest(whole: Rect, part: Rect) -> list[Rect]:
+    """What is left of a rectangle without a part of it."""
+    rest = (
+        Rect(whole.x0, whole.y0, whole.x1, part.y0),
+        Rect(whole.x0, part.y1, whole.x1, whole.y1),
+        Rect(whole.x0, part.y0, part.x0, part.y1),
+        Rect(part.x1, part.y0, whole.x1, part.y1),
+    )
+    return [rect for rect in rest if not rect.empty]
+
+
 def _first_labelled(finer: U8) -> U8:
     """Each 2 x 2 block's upper left value, or when that is void the least of the others, void being the largest."""
+    height, width = finer.shape
     least = finer.min(initial=VOID)
     if least == VOID or least == finer.max():
-        return np.broadcast_to(least, ((finer.shape[0] + 1) // 2, (finer.shape[1] + 1) // 2))
-    corner = finer[::2, ::2].copy()
+        return np.broadcast_to(least, ((height + 1) // 2, (width + 1) // 2))
+    if height % 2 or width % 2:  # blocks at an odd rim have fewer
+        finer = np.asarray(cv2.copyMakeBorder(finer, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
+    upper, lower = np.ascontiguousarray(finer[::2]), finer[1::2]
+    corner = _pairs(upper).astype(np.uint8)
     holes = corner == VOID
     if holes.any():
-        np.copyto(corner, _least(finer), where=holes)
+        pairs = _pairs(np.asarray(cv2.min(upper, lower), np.uint8))
+        least_of = np.asarray(cv2.min(pairs.astype(np.uint8), np.right_shift(pairs, 8).astype(np.uint8)), np.uint8)
+        cv2.copyTo(least_of, holes.view(np.uint8), corner)
     return corner
 
 
-def _least(finer: U8) -> U8:
-    """The least value of each 2 x 2 block; blocks at an odd rim have fewer."""
-    rows = finer[::2].copy()
-    odd = finer[1::2]
-    np.minimum(rows[: len(odd)], odd, out=rows[: len(odd)])
-    least = rows[:, ::2].copy()
-    right = rows[:, 1::2]
-    np.minimum(least[:, : right.shape[1]], right, out=least[:, : right.shape[1]])
-    return least
+def _pairs(rows: U8) -> NDArray[np.uint16]:
+    """Neighbours in a row as one number, the left one in its lower byte: to take every other pixel is slow."""
+    return rows.view("<u2")

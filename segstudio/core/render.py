@@ -35,7 +35,8 @@ class LayerStyle:
         show_annotation, show_proposal: whether each is drawn.
         annotation_look, proposal_look: as areas, as their outlines, or both.
         threshold: proposal pixels with less confidence (0..255) are drawn fainter.
-        whole_proposal: the proposal is drawn also where a person has spoken.
+        whole_proposal: the proposal is drawn whole: in the annotation's place where a person has painted, and fainter
+            where it was rejected.
         line: width of outlines in view pixels, on either side of a border.
     """
 
@@ -120,7 +121,9 @@ class LabelPainter:
         # A margin: an outline is where a pixel some steps away is of another class.
         margin = style.line if lined or proposed is not None else 0
         sample = _Sampler(view, rect, scene.size, level, margin)
-        wide = sample(scene.annotation(level))
+        if proposed is not None and style.whole_proposal:
+            return self._colored(*self._opinion(proposed, sample, margin, view, rect))
+        wide = sample(scene.annotation(level, sample.part))
         annotation = _inner(wide, margin)
         silent = annotation.min() == VOID
         if proposed is None:
@@ -158,8 +161,12 @@ class LabelPainter:
         else:
             band += np.uint8(4)
         if proposed[2] is not None:
-            refused = (_inner(sample(proposed[2]), margin) == classes).view(np.uint8)
-            classes |= np.negative(refused, out=refused)  # void has every bit set
+            refused = _inner(sample(proposed[2]), margin) == classes
+            if self._style.whole_proposal:
+                np.copyto(band, (band & 1) | 2, where=refused)
+            else:
+                marks = refused.view(np.uint8)
+                classes |= np.negative(marks, out=marks)  # void has every bit set
         return classes, band
 
 
@@ -200,14 +207,22 @@ def _diagonals(bits: int) -> Bool:
 
 
 def visible_part(view: View, size: tuple[int, int], rect: Rect) -> Rect:
-    """The part of a view rectangle whose pixel centres lie on an image of `size` (width, height)."""
-    box = Rect(
-        math.ceil(view.x - 0.5),
-        math.ceil(view.y - 0.5),
-        math.ceil(view.x + size[0] * view.scale - 0.5),
-        math.ceil(view.y + size[1] * view.scale - 0.5),
-    )
-    return box.intersect(rect)
+    """The part of a view rectangle whose pixel centres lie on an image of `size` (width, height).
+
+    An image narrower than a view pixel takes the one its middle lies in: no image is too thin to be seen.
+    """
+    x0, x1 = _covered(view.x, size[0] * view.scale)
+    y0, y1 = _covered(view.y, size[1] * view.scale)
+    return Rect(x0, y0, x1, y1).intersect(rect)
+
+
+def _covered(start: float, length: float) -> tuple[int, int]:
+    """The view pixels, along one axis, whose centres lie on what begins at `start`; at least one."""
+    low, high = math.ceil(start - 0.5), math.ceil(start + length - 0.5)
+    if low < high:
+        return low, high
+    middle = math.floor(start + length / 2)
+    return middle, middle + 1
 
 
 class _Sampler:
@@ -227,14 +242,20 @@ class _Sampler:
         if view.scale * 2**level == 1:  # a pixel of the level for each of the view: nothing to pick
             self._columns, left, right = _run(x0, x1, view.x, size[0], level)
             self._rows, top, bottom = _run(y0, y1, view.y, size[1], level)
-            if left or right or top or bottom:
-                self._padding = top, bottom, left, right
-            return
+            if min(left, right, top, bottom) >= 0:
+                if left or right or top or bottom:
+                    self._padding = top, bottom, left, right
+                return
         columns = _indices(x0, x1, view.x, view.scale, size[0], level)
         rows = _indices(y0, y1, view.y, view.scale, size[1], level)
         self._columns = slice(int(columns[0]), int(columns[-1]) + 1)
         self._rows = slice(int(rows[0]), int(rows[-1]) + 1)
         self._within = rows - rows[0], columns - columns[0]
+
+    @property
+    def part(self) -> Rect:
+        """The pixels of the level that are looked at."""
+        return Rect(self._columns.start, self._rows.start, self._columns.stop, self._rows.stop)
 
     def __call__(self, array: Pixels) -> Pixels:
         window = array[self._rows, self._columns]
@@ -253,10 +274,13 @@ def _picked(window: Pixels, rows: I64, columns: I64) -> Pixels:
 
 
 def _run(start: int, stop: int, offset: float, length: int, level: int) -> tuple[slice, int, int]:
-    """Along one axis, the pixels of a level under as many of the view, and how many are missing at either end."""
+    """Along one axis, the pixels of a level under as many of the view, and how many are missing at either end.
+
+    Less than none are when no pixel lies under them, as under the one that shows an image narrower than itself.
+    """
     shift = math.floor(0.5 - offset)
-    start, stop = start + shift, stop + shift
-    low, high = max(0, start), min(stop, -(-length >> level))
+    start, stop, count = start + shift, stop + shift, -(-length >> level)
+    low, high = min(max(0, start), count - 1), max(1, min(stop, count))
     return slice(low, high), low - start, stop - high
 
 

@@ -38,9 +38,9 @@ class Scene:
         """Number of levels of the labels."""
         return self._annotation.count
 
-    def annotation(self, level: int) -> U8:
-        """The annotation at a level."""
-        return self._annotation.level(level)
+    def annotation(self, level: int, part: Rect | None = None) -> U8:
+        """The annotation at a level, up to date in a part of it, in pixels of the level; None: everywhere."""
+        return self._annotation.level(level, part)
 
     def proposal(self, level: int) -> tuple[U8, U8, U8 | None] | None:
         """Classes, confidence and rejections at a level, each ``uint8``; None without a proposal."""

@@ -1,6 +1,7 @@
 """Pixels of a similar colour: what the magic wand takes."""
 
 from collections.abc import Callable, Iterator
+from functools import partial, reduce
 
 import cv2
 import numpy as np
@@ -76,9 +77,6 @@ def similar_parts(
     box = bounds
     if contiguous:
         box, where = component_at(member, bounds, *seed)
-        if not softness:
-            yield from pieces(box, where)
-            return
         member = _reader(box, where)
     for top in range(box.y0 // _ROWS * _ROWS, box.y1, _ROWS):
         if stop():
@@ -99,21 +97,9 @@ def similar(
     stop: Stop = lambda: False,
 ) -> tuple[Rect, Bool]:
     """The same as `similar_parts` in one piece: a rectangle that holds every such pixel, and ``bool (h, w)`` of it."""
-    found = list(
-        similar_parts(
-            picture,
-            seed,
-            tolerance,
-            contiguous=contiguous,
-            softness=softness,
-            within=within,
-            colour=colour,
-            stop=stop,
-        )
-    )
-    box = EMPTY
-    for rect, _ in found:
-        box = box.union(rect)
+    look = partial(similar_parts, contiguous=contiguous, softness=softness, within=within, colour=colour, stop=stop)
+    found = list(look(picture, seed, tolerance))
+    box = reduce(Rect.union, (rect for rect, _ in found), EMPTY)
     where = np.zeros((box.height, box.width), np.bool_)
     for rect, part in found:
         where[rect.shift(-box.x0, -box.y0).slices] = part
@@ -144,11 +130,13 @@ def _matcher(
 
 
 def _reader(box: Rect, where: Bool) -> Callable[[Rect], Bool]:
-    """What reads any rectangle from a mask that is false outside its box."""
+    """What reads any rectangle from a mask that is false outside its box; what lies inside is a view."""
 
     def member(rect: Rect) -> Bool:
-        out = np.zeros((rect.height, rect.width), np.bool_)
         common = rect.intersect(box)
+        if common == rect:
+            return where[rect.shift(-box.x0, -box.y0).slices]
+        out = np.zeros((rect.height, rect.width), np.bool_)
         if not common.empty:
             out[common.shift(-rect.x0, -rect.y0).slices] = where[common.shift(-box.x0, -box.y0).slices]
         return out

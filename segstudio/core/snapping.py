@@ -24,6 +24,7 @@ from segstudio.core.cutout import (
     tiles,
 )
 from segstudio.core.document import Document
+from segstudio.core.figures import changed
 from segstudio.core.geometry import EMPTY, Rect
 from segstudio.core.history import Patch
 from segstudio.core.picture import Picture
@@ -51,7 +52,7 @@ def snap_last_stroke(document: Document, background: Background, say: Callable[[
     Args:
         document: with a picture; a stroke that is running is finished first.
         background: where the edges are looked for.
-        say: gets one line when nothing happens.
+        say: gets one line: how many pixels changed, or why none did.
 
     Returns:
         The work on its way; None when there is nothing to snap.
@@ -72,7 +73,10 @@ def snap_last_stroke(document: Document, background: Background, say: Callable[[
                 still = document.annotation[change.rect.slices]
                 gesture.fill(change.rect, change.added & (still == VOID), painted.value)
                 gesture.fill(change.rect, change.removed & (still == painted.value), change.before)
-            if gesture.finish() is None and not gesture.kept_back:
+            patch = gesture.finish()
+            if patch is not None:
+                say(f"Snapped: {changed(patch)} changed")
+            elif not gesture.kept_back:
                 say("Nothing to snap: the stroke already lies on the edges near it")
 
     return background.run(lambda stop: list(_snapped(painted, stop)), write)
@@ -91,7 +95,7 @@ def mask_from_strokes(
         value: the class.
         window: the part of the image to look at, e.g. what is visible.
         background: where the object is looked for.
-        say: gets one line when nothing happens.
+        say: gets one line: how many pixels changed, or why none did.
 
     Returns:
         The work on its way; None when there is nothing to start from.
@@ -124,7 +128,10 @@ def mask_from_strokes(
             gesture = document.begin(STROKES_LABEL, over=VOID)
             for rect, where in parts:
                 gesture.fill(rect, where, value)
-            if gesture.finish() is None and not gesture.kept_back:
+            patch = gesture.finish()
+            if patch is not None:
+                say(f"{name} grew by {changed(patch)}")
+            elif not gesture.kept_back:
                 say(f"Nothing found beyond the strokes of {name}")
 
     return background.run(work, write)

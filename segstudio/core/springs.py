@@ -3,6 +3,7 @@
 A tap takes the tool for good; a key that was held, or under which a gesture was made, only lends it.
 """
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -17,7 +18,7 @@ class _Held(Generic[ToolT]):
     key: Hashable
     previous: ToolT
     since: float
-    used: bool = False
+    used: float = math.inf  # when a gesture began under it
 
 
 class HeldTools(Generic[ToolT]):
@@ -33,6 +34,11 @@ class HeldTools(Generic[ToolT]):
         """Whether a key or the end of a gesture may still bring a tool back."""
         return bool(self._held) or self._due is not None
 
+    @property
+    def keys(self) -> tuple[Hashable, ...]:
+        """The keys that are down, the latest last."""
+        return tuple(held.key for held in self._held)
+
     def press(self, key: Hashable, tool: ToolT, previous: ToolT, now: float) -> None:
         """A key took `tool` while `previous` was in the hand; a repeat of a key that is down counts for nothing."""
         if tool == previous or any(held.key == key for held in self._held):
@@ -40,29 +46,29 @@ class HeldTools(Generic[ToolT]):
         self._due = None
         self._held.append(_Held(key, previous, now))
 
-    def release(self, key: Hashable, now: float) -> ToolT | None:
-        """A key went up; the tool to go back to now, or None."""
-        at = next((i for i, held in enumerate(self._held) if held.key == key), None)
-        if at is None:
+    def release(self, key: Hashable, at: float) -> ToolT | None:
+        """A key went up, perhaps a moment ago; the tool to go back to now, or None."""
+        place = next((i for i, held in enumerate(self._held) if held.key == key), None)
+        if place is None:
             return None
-        held, latest = self._held.pop(at), at == len(self._held)
-        if not held.used and now - held.since < HOLD_SECONDS:
+        held, latest = self._held.pop(place), place == len(self._held)
+        if held.used > at and at - held.since < HOLD_SECONDS:
             if latest:
                 self._held.clear()  # chosen for good, whatever else is held
             return None
         if not latest:
-            self._held[at].previous = held.previous
+            self._held[place].previous = held.previous
             return None
         if self._drawing:
             self._due = held.previous
             return None
         return held.previous
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """A gesture began: the tool in the hand is being used."""
         self._drawing = True
         if self._held:
-            self._held[-1].used = True
+            self._held[-1].used = min(now, self._held[-1].used)
 
     def end(self) -> ToolT | None:
         """The gesture is over; the tool to go back to, whose key went up meanwhile, or None."""

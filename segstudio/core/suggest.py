@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -40,6 +41,23 @@ def next_image(states: Sequence[tuple[str, str]], current: str | None) -> str | 
     return None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Doubt:
+    """A part of a proposal that is in doubt.
+
+    Attributes:
+        rect: box in image pixels.
+        where: ``bool (h, w)`` of that shape: its pixels, those that are still in doubt.
+        number: place in the order of doubt; the first is 1.
+        confidence: mean of these pixels, 0..1.
+    """
+
+    rect: Rect
+    where: Bool
+    number: int
+    confidence: float
+
+
 class Doubts:
     """The parts of a proposal that are most in doubt, to be visited one after the other.
 
@@ -71,20 +89,27 @@ class Doubts:
         """Whether it is still about this document and its proposal; otherwise make another."""
         return document is self._document and document.proposal is self._proposal
 
-    def next(self) -> Rect | None:
-        """Box, in image pixels, of the next part still in doubt; after the last comes the first again.
+    def next(self) -> Doubt | None:
+        """The next part still in doubt; after the last comes the first again.
 
         A part is passed over once all of it is labelled or rejected. None when no part is left.
         """
         sure = self._shown_confidence()
-        left = np.bincount(self._parts[sure <= self._limit], minlength=len(self._boxes)) > 0
+        doubtful: Bool = sure <= self._limit
+        left = np.bincount(self._parts[doubtful], minlength=len(self._boxes)) > 0
         places = np.flatnonzero(left[self._order])
         if not places.size:
             return None
         later = int(np.searchsorted(places, self._last, side="right"))
         self._last = int(places[later % places.size])
-        x, y, width, height = (int(v) * self._stride for v in self._boxes[self._order[self._last]][:4])
-        return Rect(x, y, x + width, y + height).intersect(self._document.bounds)
+        part, step = int(self._order[self._last]), self._stride
+        x, y, width, height = (int(v) for v in self._boxes[part][:4])
+        box = Rect(x, y, x + width, y + height)
+        where = (self._parts[box.slices] == part) & doubtful[box.slices]
+        confidence = float(sure[box.slices][where].mean()) / 255
+        rect = Rect(box.x0 * step, box.y0 * step, box.x1 * step, box.y1 * step).intersect(self._document.bounds)
+        full = where.repeat(step, axis=0).repeat(step, axis=1)[: rect.height, : rect.width]
+        return Doubt(rect, full, self._last + 1, confidence)
 
     @property
     def _span(self) -> int:

@@ -30,7 +30,7 @@ _CACHE_BYTES = 2**26
 class SuperpixelMap:
     """The superpixels of one image for one size of cell.
 
-    Everything but `compute` belongs to one thread.
+    Everything but `compute` belongs to one thread; a `copy` may belong to another.
 
     Args:
         picture: the image.
@@ -57,6 +57,17 @@ class SuperpixelMap:
         self.tile_side = min(_MOST_CELLS, _TILE // self._side) * self._side << self._level
         self._tiles: OrderedDict[Rect, I32] = OrderedDict()
         self._bytes = 0
+
+    def copy(self) -> "SuperpixelMap":
+        """Another map that knows the same tiles, and costs no more than a list of them."""
+        other = SuperpixelMap(self.picture, self.cell)
+        other.learn(self)
+        return other
+
+    def learn(self, other: "SuperpixelMap") -> None:
+        """Take the tiles that a map of the same image and cell knows."""
+        for tile, numbers in other._tiles.items():
+            self.keep(tile, numbers)
 
     def tile_at(self, x: int, y: int) -> Rect:
         """The tile that holds a pixel of the image."""

@@ -1,6 +1,6 @@
 """What an array was before a change: copies of small tiles, of uniform ones no more than their value."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -32,10 +32,13 @@ class Before:
 
     Args:
         array: ``uint8 (H, W)``; not copied.
+
+    Attributes:
+        array: the same.
     """
 
     def __init__(self, array: U8) -> None:
-        self._array = array
+        self.array = array
         self._kept: dict[tuple[int, int], U8] = {}  # by row and column of a tile's first pixel
 
     def keep(self, rect: Rect) -> None:
@@ -43,7 +46,7 @@ class Before:
         for row in range(rect.y0 // _SIDE * _SIDE, rect.y1, _SIDE):
             for column in range(rect.x0 // _SIDE * _SIDE, rect.x1, _SIDE):
                 if (row, column) not in self._kept:
-                    tile = self._array[row : row + _SIDE, column : column + _SIDE]
+                    tile = self.array[row : row + _SIDE, column : column + _SIDE]
                     value = single(tile)
                     self._kept[row, column] = tile.copy() if value is None else uniform(value, tile.shape)
 
@@ -52,24 +55,28 @@ class Before:
         rects = []
         for (row, column), old in self._kept.items():
             rects.append(Rect(column, row, column + old.shape[1], row + old.shape[0]))
-            self._array[rects[-1].slices] = old
+            self.array[rects[-1].slices] = old
         self._kept.clear()
         return rects
 
-    def pieces(self) -> list[Piece]:
-        """What has changed since, and forget it; uniform neighbours in a row are one piece."""
+    def pieces(self, check: Callable[[], None] = lambda: None) -> list[Piece]:
+        """What has changed since; uniform neighbours in a row are one piece.
+
+        Args:
+            check: called for each tile, and may raise to have no more of it.
+        """
         found: list[Piece] = []
         for tile in sorted(self._kept):
+            check()
             piece = self._piece(tile, self._kept[tile])
             if piece is not None:
                 found[-1:] = _joined(found[-1], piece) if found else (piece,)
-        self._kept.clear()
         return found
 
     def _piece(self, tile: tuple[int, int], old: U8) -> Piece | None:
         row, column = tile
         rect = Rect(column, row, column + old.shape[1], row + old.shape[0])
-        new = self._array[rect.slices]
+        new = self.array[rect.slices]
         value = single(new)
         if value is not None and is_uniform(old):
             return Piece(rect, old, uniform(value, old.shape)) if value != old[0, 0] else None

@@ -105,6 +105,48 @@ class Preset:
         return self.centre - self.width / 2, self.centre + self.width / 2
 
 
+@dataclass(frozen=True, slots=True)
+class Hounsfield:
+    """How values of an image become Hounsfield units: ``intercept + slope * value``; DICOM PS3.3 C.11.1.1.2."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def window(self, preset: Preset) -> Window | None:
+        """A window in Hounsfield units in the image's own values; None when it cannot be."""
+        ends = sorted((unit - self.intercept) / self.slope for unit in preset.window) if self.slope else (0.0, 0.0)
+        return (ends[0], ends[1]) if _is_window(*ends) else None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPreset:
+    """A window that a person gave a name.
+
+    Attributes:
+        name: of the window.
+        window: values shown as black and as white.
+        kind: of the images it is for, as numpy names their type, e.g. ``uint16``.
+    """
+
+    name: str
+    window: Window
+    kind: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold; `from_dict` reads it."""
+        return {"name": self.name, "window": list(self.window), "kind": self.kind}
+
+    @staticmethod
+    def from_dict(kept: object) -> "OwnPreset | None":
+        """A preset as `to_dict` gave it; None when it is none."""
+        if not isinstance(kept, dict):
+            return None
+        name, kind, window = kept.get("name"), kept.get("kind"), Tone.from_dict({"window": kept.get("window")}).window
+        if not isinstance(name, str) or not name.strip() or not isinstance(kind, str) or window is None:
+            return None
+        return OwnPreset(name.strip(), window, kind)
+
+
 # Customary windows of computed tomography in Hounsfield units, after radiopaedia.org, "Windowing (CT)".
 PRESETS: tuple[Preset, ...] = (
     Preset("CT brain", 80, 40),
@@ -226,6 +268,22 @@ def value_span(sample: Pixels, window: Window) -> Window:
         return 0.0, 255.0
     low, high = auto_window(sample, _TAIL, 100 - _TAIL)
     return min(low, window[0]), max(high, window[1])
+
+
+def whole_bins(span: Window, most: int = BINS) -> tuple[int, Window]:
+    """How to count whole values so that every part of a histogram holds as many of them as the others.
+
+    Args:
+        span: least and greatest value.
+        most: parts.
+
+    Returns:
+        How many parts, and the span they cover for `histogram`, which begins and ends between two values.
+    """
+    low, high = math.floor(span[0]), math.ceil(span[1])
+    each = max(1, math.ceil((high - low + 1) / most))
+    bins = math.ceil((high - low + 1) / each)
+    return bins, (low - 0.5, low - 0.5 + bins * each)
 
 
 def histogram(sample: Pixels, bins: int = BINS, span: Window | None = None) -> I64:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from segstudio.core.geometry import Rect
 from segstudio.core.strokes import Point
@@ -66,3 +67,11 @@ class View:
             math.ceil(rect.x1 * self.scale + self.x) + 1,
             math.ceil(rect.y1 * self.scale + self.y) + 1,
         )
+
+
+@lru_cache(maxsize=8)
+def seen_part(view: View, room: tuple[int, int], size: tuple[int, int]) -> Rect:
+    """The part of an image of `size` (width, height) that is seen in a view of `room` physical pixels."""
+    (left, top), (right, bottom) = view.to_image((0, 0)), view.to_image(room)
+    box = Rect(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
+    return box.intersect(Rect(0, 0, *size))

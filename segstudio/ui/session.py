@@ -3,24 +3,27 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from segstudio.core.classes import ClassTable
 from segstudio.core.document import Document
+from segstudio.core.gesture import Gesture
 from segstudio.core.history import Entry
 from segstudio.core.picture import Picture
 from segstudio.core.proposal import Proposal
 from segstudio.core.pyramid import Pyramid
 from segstudio.core.scene import Scene
-from segstudio.core.view import View
-from segstudio.errors import SegStudioError
+from segstudio.errors import ProjectError, SegStudioError
+from segstudio.storage.modality import read_hounsfield
 from segstudio.storage.project import ImageRecord, Project
 from segstudio.storage.saver import Saver
 from segstudio.storage.spacing import read_spacing
-from segstudio.ui.jobs import Emit, Jobs
+from segstudio.ui.jobs import Emit, Job, Jobs
 
+_CLASS_SECONDS = 30.0  # that writing the classes may take on a slow disk
 log = logging.getLogger(__name__)
 
 
@@ -55,6 +58,7 @@ class Session(QObject):
         leaving(): the image in hand is about to be let go.
         opened(): `image` is another one.
         edited(): the document's history moved: undo and redo may differ.
+        away(object): this `Gesture` goes on away from the hand, or is over now.
         record_changed(object): an `ImageRecord` whose state may look different.
         images_changed(): images were added.
         classes_changed(): the class table is another one.
@@ -66,6 +70,7 @@ class Session(QObject):
     leaving = Signal()
     opened = Signal()
     edited = Signal()
+    away = Signal(object)
     record_changed = Signal(object)
     images_changed = Signal()
     classes_changed = Signal()
@@ -81,11 +86,13 @@ class Session(QObject):
         self.image: OpenImage | None = None
         self._jobs = jobs
         self._wanted: str | None = None
+        self._resting = False  # between `put_away` and `take_up`
         self._request = 0  # of the last image asked for: answers to older ones are dropped
+        self._arrived: Callable[[], None] | None = None  # takes an image that waits until the hand is free
         self._classes = project.classes
         self._saving_classes = False
+        self._class_job: Job | None = None  # that wrote the classes last
         self._touched: dict[str, float] = {}  # when an image was changed last that may not be on disk yet
-        self._views: dict[str, View] = {}
         self._moved = QTimer(self, interval=0, singleShot=True)  # many strokes undone at once are told once
         self._moved.timeout.connect(self.edited)
         self._saver = Saver(project)
@@ -117,7 +124,7 @@ class Session(QObject):
 
     def open_image(self, key: str) -> None:
         """Bring another image into the hand, without blocking; `opened` tells when it is there."""
-        if key == self._wanted:
+        if self._resting or key == self._wanted:
             return
         self._wanted = key
         self._request += 1
@@ -129,7 +136,7 @@ class Session(QObject):
         def load(_emit: Emit, _cancel: threading.Event) -> OpenImage:
             saver.flush()  # its own strokes first, should it come back just after it was left
             image, record = project.read_image(key), project.image(key)
-            picture = Picture(image.pixels, image.window, read_spacing(record.path))
+            picture = Picture(image.pixels, image.window, read_spacing(record.path), read_hounsfield(record.path))
             document = project.load_document(key)
             document.picture = picture
             document.set_proposal(project.load_proposal(key))
@@ -137,7 +144,11 @@ class Session(QObject):
             return OpenImage(record, picture, Scene(document, Pyramid(image.pixels)))
 
         def done(image: OpenImage) -> None:
-            if request == self._request:
+            if request != self._request:
+                return
+            if (document := self.document) is not None and document.gesture is not None and document.gesture.away:
+                self._arrived = lambda: done(image)  # this one is in the hand until that is over
+            else:
                 self._take(image)
 
         def failed(message: str) -> None:
@@ -153,24 +164,33 @@ class Session(QObject):
         self.image = image
         image.document.classes = self.classes
         image.document.on_commit.append(self._committed)
+        image.document.on_away.append(self._went_away)
         self.opened.emit()
 
     def let_go(self) -> None:
         """Put the image in hand away; its strokes are finished and saved."""
         if self.image is None:
             return
+        document = self.image.document
         self.leaving.emit()
-        self.image.document.on_commit.clear()
+        document.finish()  # what is still being done away belongs to this image, and on its disk
+        document.on_commit.clear()
+        document.on_away.clear()
         self.image = None
 
-    def keep_view(self, view: View) -> None:
-        """Remember where the image in hand was left."""
-        if self.image is not None:
-            self._views[self.image.key] = view
+    def put_away(self) -> str | None:
+        """Let the image in hand go, and the one on its way, and open none; returns the key for `take_up`."""
+        key, self._wanted, self._arrived = self._wanted, None, None
+        self._resting = True
+        self._request += 1
+        self.let_go()
+        return key
 
-    def view(self) -> View | None:
-        """Where the image in hand was left; None the first time."""
-        return None if self.image is None else self._views.get(self.image.key)
+    def take_up(self, key: str | None) -> None:
+        """Images may be opened again; this one is."""
+        self._resting = False
+        if key is not None:
+            self.open_image(key)
 
     # Strokes
 
@@ -180,6 +200,13 @@ class Session(QObject):
             self._touched[self.image.key] = time.time()  # not before: what is saved by then holds this entry
             self._moved.start()
 
+    def _went_away(self, gesture: Gesture) -> None:
+        self._moved.start()  # it can be dropped, or no more
+        self.away.emit(gesture)
+        if not gesture.away and self._arrived is not None:
+            arrived, self._arrived = self._arrived, None
+            QTimer.singleShot(0, self, arrived)  # not before all are told that it is over
+
     def _on_saved(self, when: float) -> None:
         touched = dict(self._touched)
         self._touched = {key: since for key, since in touched.items() if since > when}
@@ -187,8 +214,13 @@ class Session(QObject):
             self.refresh_record(key)
         self.saved.emit(when)
 
+    def settle(self) -> None:
+        """Wait for an edit that is being done away, so that a `flush` that follows has it."""
+        if (document := self.document) is not None:
+            document.settle()
+
     def flush(self) -> None:
-        """Block until every stroke is on disk; for job threads."""
+        """Block until every stroke is on disk, but for one that is still away, see `settle`; for job threads."""
         self._saver.flush()
 
     # Records
@@ -239,7 +271,7 @@ class Session(QObject):
 
     def _save_classes(self) -> None:
         """Write the classes on a job; one at a time, so that the last table wins."""
-        if self._saving_classes:
+        if self._saving_classes or self._resting:  # indices may be others by the time it writes
             return
         self._saving_classes = True
 
@@ -258,7 +290,17 @@ class Session(QObject):
             self._saving_classes = False
             self.problem.emit(message)
 
-        self._jobs.start("classes", save, done=done, failed=failed)
+        self._class_job = self._jobs.start("classes", save, done=done, failed=failed)
+
+    def flush_classes(self) -> None:
+        """Block until the classes are on disk as they are shown; for job threads, between `put_away` and `take_up`.
+
+        Raises:
+            ProjectError: when they cannot be written, or other programs have given them other indices.
+        """
+        if (job := self._class_job) is not None and not job.wait(_CLASS_SECONDS):
+            raise ProjectError("its classes are still being saved", remedy="Try again", path=self.project.folder)
+        self.project.set_classes(self._classes)
 
     def close(self, *, discard: bool = False) -> None:
         """Put everything on disk and let the image go. The project stays open for jobs that are still ending.
@@ -269,10 +311,9 @@ class Session(QObject):
         Raises:
             SegStudioError: when strokes cannot be saved; the saver goes on trying.
         """
-        if self.image is not None and self.image.document.gesture is not None:
-            self.image.document.gesture.finish()
-        if self._saving_classes:
+        if self.image is not None:
+            self.image.document.finish()
+        if self._saving_classes and not self._resting:
             self.project.set_classes(self._classes)
         self._saver.close(discard=discard)
-        self.let_go()
-        self._wanted = None
+        self.put_away()  # with an image that waited for an edit to end: nobody is there to take it any more

@@ -34,7 +34,7 @@ Kind = Literal[
 POINTING: tuple[Kind, ...] = ("hover", "press", "move", "release")
 _UNTIMELY: dict[ToolName, tuple[Kind, ...]] = {
     "box": ("cancel", "undo", "redo", "lock", "classes"),
-    "superpixel": ("classes",),
+    "superpixel": ("classes", "lock"),
 }
 
 
@@ -219,8 +219,11 @@ class Play:
         """Do one act as the window would, and look at the preview."""
         tool = self.tool
         # Until its object is written a box is not over, and Esc drops it; and superpixels that were crossed but are not
-        # known yet are not in a stroke that the document ends.
-        if isinstance(self.background, Slow) and act.kind in _UNTIMELY.get(tool.name, ()):
+        # known yet are not in a stroke that the document ends, and mind a lock that comes first. What is still
+        # away undo drops, for good.
+        away = self.document.gesture is not None and self.document.gesture.away
+        untimely = act.kind in _UNTIMELY.get(tool.name, ()) or (away and act.kind == "undo")
+        if isinstance(self.background, Slow) and untimely:
             self.background.settle()
         if act.kind == "take":
             tool.finish()
@@ -252,9 +255,12 @@ class Play:
     def _point(self, act: Act) -> None:
         pointer = self.pointer(act)
         if act.kind == "hover":
-            self.tool.hover(self.document, pointer)
+            if not (self.tool.reads_labels and self.document.gesture is not None and self.document.gesture.away):
+                self.tool.hover(self.document, pointer)
         elif act.kind == "press":
             self.presses += 1
+            if self.tool.reads_labels:
+                self.document.settle()
             self.tool.press(self.document, pointer)
         elif act.kind == "move":
             self.tool.move(pointer)

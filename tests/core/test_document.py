@@ -1,5 +1,7 @@
 """Painting, undo, locked classes, accepting and rejecting: what a person relies on."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
+from segstudio.core.gesture import Done
 from segstudio.core.history import Entry, History, Patch
 from segstudio.core.proposal import Proposal
 from segstudio.core.tools.base import Kit, Palette, Pointer, ToolName
@@ -188,6 +191,14 @@ def test_extreme_images_can_be_painted_and_undone(shape: tuple[int, int]) -> Non
     assert (document.annotation == VOID).all()
 
 
+def changed_by(act: Callable[[Done], None]) -> Patch | None:
+    """What an edit changed, which must be over by now."""
+    answers: list[Patch | None] = []
+    act(answers.append)
+    (patch,) = answers
+    return patch
+
+
 def proposed() -> Document:
     """Two nuclei and background, as a model might say it; the left nucleus less surely."""
     document = empty()
@@ -202,7 +213,8 @@ def proposed() -> Document:
 
 def test_accepting_a_region_takes_that_region_in_one_step() -> None:
     document = proposed()
-    assert document.accept_region(8, 8) is not None
+    patch = changed_by(lambda done: document.accept_region(8, 8, done=done))
+    assert patch is document.history.done[-1]
     assert (document.annotation[5:15, 5:15] == 1).all()
     assert (document.annotation == VOID).sum() == 48 * 64 - 100
     document.undo()
@@ -232,14 +244,14 @@ def test_a_rejected_region_stays_rejected_for_the_next_model_until_undone() -> N
     document = proposed()
     first = document.proposal
     assert first is not None
-    assert document.reject_region(8, 8) is not None
-    assert document.accept_region(8, 8) is None
+    assert changed_by(lambda done: document.reject_region(8, 8, done=done)) is not None
+    assert changed_by(lambda done: document.accept_region(8, 8, done=done)) is None
     document.set_proposal(Proposal(first.classes.copy(), first.confidence.copy(), "m0002"))
     document.accept_above(0)
     assert (document.annotation[5:15, 5:15] == VOID).all()
     document.undo()
     document.undo()
-    assert document.accept_region(8, 8) is not None
+    assert changed_by(lambda done: document.accept_region(8, 8, done=done)) is not None
 
 
 def test_another_class_where_one_was_rejected_is_shown() -> None:
@@ -256,6 +268,13 @@ def test_a_proposal_of_another_size_is_refused() -> None:
         empty().set_proposal(Proposal(small, small, "m"))
 
 
+def test_where_no_model_has_spoken_there_is_nothing_to_accept() -> None:
+    document = empty()
+    assert changed_by(lambda done: document.accept_above(0, done=done)) is None
+    assert changed_by(lambda done: document.accept_region(900, -1, done=done)) is None
+    assert not document.history.done
+
+
 @pytest.mark.parametrize("step", ["accept_region", "reject_region"])
 def test_where_the_model_says_nothing_there_is_nothing_to_accept_or_reject(step: str) -> None:
     document = empty()
@@ -264,7 +283,7 @@ def test_where_the_model_says_nothing_there_is_nothing_to_accept_or_reject(step:
     classes[:5] = 2
     document.set_proposal(Proposal(classes, np.full((48, 64), 255, np.uint8), "m0001"))
     before = document.annotation.copy()
-    assert getattr(document, step)(8, 20) is None
+    assert changed_by(lambda done: getattr(document, step)(8, 20, done=done)) is None
     assert np.array_equal(document.annotation, before)
     assert len(document.history.done) == 1
 

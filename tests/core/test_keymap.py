@@ -49,6 +49,12 @@ def keymap() -> Keymap:
         ("ä", "Ä"),
         ("ß", "ß"),
         (" Meta+Alt+x ", "Meta+Alt+X"),
+        ("Shift+?", "?"),
+        ("Ctrl+Shift++", "Ctrl++"),
+        ("Shift+Alt+§", "Alt+§"),
+        ("Shift+ä", "Shift+Ä"),
+        ("Shift+8", "Shift+8"),
+        ("Shift+Space", "Shift+Space"),
     ],
 )
 def test_a_key_has_one_spelling(written: str, one: str) -> None:
@@ -197,6 +203,13 @@ def test_garbage_is_left_out_and_logged(
         keymap = Keymap(DEFAULTS, changes, CONTEXTS)
     assert keymap.changed == kept
     assert caplog.records
+
+
+def test_a_symbol_kept_with_the_shift_it_was_typed_with_works_again() -> None:
+    keymap = Keymap(DEFAULTS, {"brush": ["Shift+?"]}, CONTEXTS)
+    assert keymap.keys("brush") == ("?",)
+    with pytest.raises(UsageError, match="brush"):
+        keymap.with_change("train", ["Shift+?"])
 
 
 def test_an_emptied_action_stays_empty() -> None:

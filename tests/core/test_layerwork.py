@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from segstudio.core.arrays import U8
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
+from segstudio.core.gesture import Done, nobody
 from segstudio.core.history import Patch
-from segstudio.core.layerwork import copy_labels, delete_class, fill_void, replace_class
+from segstudio.core.layerwork import copy_labels, delete_class, delete_region, fill_void, replace_class
 from segstudio.errors import UsageError
 
 CLASSES = ClassTable.of(["background", "nucleus", "fibre"])
@@ -22,23 +23,28 @@ def noise(seed: int, shape: tuple[int, int] = (300, 530)) -> U8:
     return np.random.default_rng(seed).choice(np.array([0, 1, 2, VOID], np.uint8), shape)
 
 
-Action = tuple[str, Callable[[Document], Patch | None], Callable[[U8], U8]]
+Action = tuple[str, Callable[[Document, Done], None], Callable[[U8], U8]]
 ACTIONS: tuple[Action, ...] = (
-    ("Copy labels", lambda d: copy_labels(d, noise(9)), lambda a: np.where(a == VOID, noise(9), a)),
-    ("Fill void with fibre", lambda d: fill_void(d, 2), lambda a: np.where(a == VOID, np.uint8(2), a)),
-    ("Delete all nucleus", lambda d: delete_class(d, 1), lambda a: np.where(a == 1, np.uint8(VOID), a)),
-    ("Replace nucleus by background", lambda d: replace_class(d, 1, 0), lambda a: np.where(a == 1, np.uint8(0), a)),
+    ("Copy labels", lambda d, f: copy_labels(d, noise(9), done=f), lambda a: np.where(a == VOID, noise(9), a)),
+    ("Fill void with fibre", lambda d, f: fill_void(d, 2, done=f), lambda a: np.where(a == VOID, np.uint8(2), a)),
+    ("Delete all nucleus", lambda d, f: delete_class(d, 1, done=f), lambda a: np.where(a == 1, np.uint8(VOID), a)),
+    (
+        "Replace nucleus by background",
+        lambda d, f: replace_class(d, 1, 0, done=f),
+        lambda a: np.where(a == 1, np.uint8(0), a),
+    ),
 )
 
 
 @pytest.mark.parametrize(("label", "act", "meant"), ACTIONS)
 def test_each_is_one_stroke_that_can_be_undone(
-    label: str, act: Callable[[Document], Patch | None], meant: Callable[[U8], U8]
+    label: str, act: Callable[[Document, Done], None], meant: Callable[[U8], U8]
 ) -> None:
     before = noise(0)
     document = Document(before.copy(), CLASSES)
-    patch = act(document)
-    assert patch is not None
+    told: list[Patch | None] = []
+    act(document, told.append)
+    assert told == [*document.history.done]
     assert [stroke.label for stroke in document.history.done] == [label]
     assert np.array_equal(document.annotation, meant(before))
     document.undo()
@@ -50,17 +56,21 @@ def test_each_is_one_stroke_that_can_be_undone(
 def test_a_locked_class_neither_loses_nor_gains(which: Action, locked: int, seed: int) -> None:
     before = noise(seed, (40, 30))
     document = Document(before.copy(), CLASSES.change(locked, locked=True))
-    act = which[1] if "Copy" not in which[0] else lambda d: copy_labels(d, noise(9, (40, 30)))
-    act(document)
+    if which is ACTIONS[0]:
+        copy_labels(document, noise(9, (40, 30)))
+    else:
+        which[1](document, nobody)
     assert np.array_equal(document.annotation == locked, before == locked)
 
 
 @pytest.mark.parametrize("act", [a[1] for a in ACTIONS[1:]])
-def test_nothing_to_do_is_no_stroke(act: Callable[[Document], Patch | None]) -> None:
+def test_nothing_to_do_is_no_stroke(act: Callable[[Document, Done], None]) -> None:
     document = Document(np.zeros((20, 20), np.uint8), CLASSES)
-    assert act(document) is None
+    told: list[Patch | None] = []
+    act(document, told.append)
+    copy_labels(document, noise(1, (20, 20)), done=told.append)
+    assert told == [None, None]
     assert not document.history.done
-    assert copy_labels(document, noise(1, (20, 20))) is None
 
 
 def test_labels_of_another_size_are_refused_in_a_line() -> None:
@@ -85,6 +95,19 @@ def test_a_class_that_is_not_there_is_refused(value: int) -> None:
             act(document, value)
     assert (document.annotation == VOID).all()
     assert document.gesture is None
+
+
+def test_a_region_is_deleted_and_its_neighbours_are_not() -> None:
+    labels = np.full((4, 9), VOID, np.uint8)
+    labels[:2, :4] = labels[2:, 4:8] = 1  # they touch at a corner only
+    document = Document(labels.copy(), CLASSES)
+    told: list[Patch | None] = []
+    delete_region(document, 8, 0, done=told.append)
+    assert told == [None]
+    delete_region(document, 3, 1, done=told.append)
+    assert told[1] is document.history.done[-1]
+    assert (document.annotation[:2] == VOID).all()
+    assert np.array_equal(document.annotation[2:], labels[2:])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20000)])

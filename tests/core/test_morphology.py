@@ -1,11 +1,14 @@
 """Region operations: what they mean to the pixel, and that cutting the image changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from segstudio.core import morphology
 from segstudio.core.arrays import Bool
@@ -174,6 +177,19 @@ def test_smoothing_removes_specks_fills_pits_and_keeps_straight_edges() -> None:
 @given(inside=masks(), radius=st.integers(0, 30))
 def test_smoothing_treats_inside_and_outside_alike(inside: Bool, radius: int) -> None:
     assert np.array_equal(morphology.majority(~inside, radius), ~morphology.majority(inside, radius))
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2, 17, 52, 53, 54, 200, 400])
+def test_votes_are_counted_exactly_whatever_the_radius(radius: int) -> None:
+    rng = np.random.default_rng(radius)
+    inside = cv2.GaussianBlur(rng.random((500, 450)), (0, 0), 9) > 0.5
+    votes: NDArray[Any] = inside.astype(np.float64)
+    whole = 1.0
+    for part in range(3):
+        side = 2 * ((radius + part) // 3) + 1
+        votes = np.float64(side**2) * cv2.blur(votes, (side, side), borderType=cv2.BORDER_REPLICATE)
+        whole *= side**2
+    assert np.array_equal(morphology.majority(inside, radius), np.rint(votes) * 2 > whole)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20000), (20000, 1)])

@@ -93,6 +93,28 @@ def test_back_takes_points_away_one_by_one() -> None:
     assert not hand.tool.back()
 
 
+def test_back_takes_the_point_away_that_was_set_last_wherever_it_is() -> None:
+    document, hand = empty(), Hand(PolygonTool)
+    for at in [(10, 10), (30, 10), (30, 30), (20, 10), (10, 30), (30, 20)]:
+        hand.click(document, at)
+    hand.tool.hover(document, None)
+    assert hand.preview().handles == ((10, 10), (20, 10), (30, 10), (30, 20), (30, 30), (10, 30))
+    hand.tool.back()
+    hand.tool.hover(document, None)
+    assert hand.preview().handles == ((10, 10), (20, 10), (30, 10), (30, 30), (10, 30))
+    hand.tool.back()
+    hand.tool.back()
+    hand.tool.hover(document, None)
+    assert hand.preview().handles == ((10, 10), (30, 10), (30, 30))
+    hand.tool.press(document, Pointer((20, 10)))
+    hand.tool.move(Pointer((20, 40)))
+    hand.tool.back()  # while it is held
+    hand.tool.move(Pointer((50, 40)))
+    hand.tool.release(Pointer((50, 40)))
+    hand.tool.hover(document, None)
+    assert hand.preview().handles == ((10, 10), (30, 10), (30, 30))
+
+
 def test_two_points_are_no_polygon_and_are_kept() -> None:
     document, hand = empty(), Hand(PolygonTool)
     for at in SQUARE[:2]:
@@ -106,16 +128,30 @@ def test_two_points_are_no_polygon_and_are_kept() -> None:
     np.testing.assert_array_equal(document.annotation, square())
 
 
-def test_an_open_polygon_is_dropped_aloud_by_finish_and_quietly_by_cancel() -> None:
+def test_an_open_polygon_waits_when_the_hand_is_called_away_and_is_dropped_by_cancel() -> None:
     document, hand = empty(), Hand(PolygonTool)
     hand.tool.finish()
     hand.click(document, (10, 10))
     hand.tool.cancel()
-    assert hand.said == []
-    hand.click(document, (10, 10))
-    hand.tool.finish()
-    assert hand.said == ["Polygon dropped: it was not closed"]
     assert hand.tool.preview is None
+    for at in SQUARE:
+        hand.click(document, at)
+    hand.tool.finish()
+    hand.tool.hover(document, None)
+    assert hand.preview().handles == tuple(SQUARE)
+    assert hand.tool.confirm()
+    np.testing.assert_array_equal(document.annotation, square())
+    assert hand.said == []
+
+
+def test_a_point_that_is_held_stays_where_it_is_when_the_hand_is_called_away() -> None:
+    document, hand = empty(), Hand(PolygonTool)
+    hand.click(document, (10, 10))
+    hand.tool.press(document, Pointer((30, 30)))
+    hand.tool.move(Pointer((30, 10)))
+    hand.tool.finish()
+    hand.tool.move(Pointer((5, 5)))
+    assert hand.preview().handles == ((10, 10), (30, 10))
 
 
 def test_points_of_one_image_never_reach_another() -> None:
@@ -124,9 +160,35 @@ def test_points_of_one_image_never_reach_another() -> None:
         hand.click(first, at)
     hand.tool.hover(second, Pointer((3, 3)))
     assert not hand.tool.active
-    assert hand.said == ["Polygon dropped: it was not closed"]
     hand.click(second, (3, 3))
     assert hand.preview().handles == ((3, 3),)
+    hand.tool.hover(first, Pointer((3, 3)))
+    assert hand.preview().handles == tuple(SQUARE)  # it waited there
+    assert hand.tool.confirm()
+    np.testing.assert_array_equal(first.annotation, square())
+    assert (second.annotation == VOID).all()
+    hand.tool.hover(second, Pointer((3, 3)))
+    assert hand.preview().handles == ((3, 3),)
+
+
+def test_a_polygon_laid_aside_goes_on_over_the_same_image_opened_anew() -> None:
+    first, again, hand = empty(), empty(), Hand(PolygonTool)
+    tool = hand.tool
+    assert isinstance(tool, PolygonTool)
+    assert tool.lay_aside() is None
+    hand.click(first, SQUARE[0], reverse=True)
+    for at in SQUARE[1:]:
+        hand.click(first, at)
+    shape = tool.lay_aside()
+    assert shape is not None
+    assert not hand.tool.active
+    again.annotation[:] = 1
+    tool.take_up(again, shape)
+    assert hand.tool.back()
+    assert hand.preview().handles == tuple(SQUARE[:-1])
+    hand.click(again, SQUARE[-1])
+    assert hand.tool.confirm()
+    assert (again.annotation == VOID).any()  # it takes away, as it was begun
     assert (first.annotation == VOID).all()
 
 

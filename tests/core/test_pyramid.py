@@ -95,3 +95,26 @@ def test_extreme_shapes_have_copies_of_the_same_sizes(shape: tuple[int, int]) ->
 
 def test_a_level_has_pixels_of_at_most_the_views_size() -> None:
     assert [level_for(View(scale), 5) for scale in (2, 1, 0.6, 0.5, 0.3, 0.25, 0.01)] == [0, 0, 0, 1, 1, 2, 4]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_part_that_was_asked_for_is_up_to_date_and_the_rest_when_it_is(data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from([(700, 900), (1, 2000), (513, 515)]))
+    labels = np.full(shape, VOID, np.uint8)
+    pyramid = LabelPyramid(labels)
+    rng = np.random.default_rng(0)
+
+    def box(height: int, width: int) -> Rect:
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        return Rect(x, y, data.draw(st.integers(x + 1, width)), data.draw(st.integers(y + 1, height)))
+
+    for _ in range(data.draw(st.integers(1, 5))):
+        rect = box(*shape)
+        labels[rect.slices] = rng.choice(np.array([0, 1, VOID], np.uint8), (rect.height, rect.width))
+        pyramid.touch(rect)
+        number = data.draw(st.integers(0, pyramid.count - 1))
+        part = box(*pyramid.level(number, Rect(0, 0, 0, 0)).shape)
+        found = pyramid.level(number, part)[part.slices].copy()
+        assert np.array_equal(found, LabelPyramid(labels).level(number)[part.slices])
+    assert_follows(pyramid, labels)

@@ -22,7 +22,12 @@ scales = st.one_of(st.floats(0.05, 40), st.sampled_from([0.25, 0.5, 1.0, 2.0]))
 views = st.builds(View, scale=scales, x=st.floats(-300, 150), y=st.floats(-300, 100))
 looks = st.sampled_from(get_args(Look))
 styles = st.builds(
-    LayerStyle, annotation_look=looks, proposal_look=looks, threshold=st.sampled_from([0, 128]), line=st.integers(1, 3)
+    LayerStyle,
+    annotation_look=looks,
+    proposal_look=looks,
+    threshold=st.sampled_from([0, 128]),
+    whole_proposal=st.booleans(),
+    line=st.integers(1, 3),
 )
 TINTS = {0: 0x80000080, 1: 0x80800000, VOID: 0}  # of the annotation, half opaque
 
@@ -173,6 +178,30 @@ def test_what_the_model_is_unsure_of_is_fainter() -> None:
     assert (unsure < sure).all()
 
 
+def test_a_whole_proposal_has_no_holes_where_a_person_has_spoken() -> None:
+    scene, rect = proposing(), Rect(0, 0, 40, 40)
+    style = LayerStyle(show_annotation=False, whole_proposal=True)
+    before = drawn(style, scene, rect)
+    gesture = scene.document.begin("test")
+    gesture.fill(Rect(5, 5, 15, 35), np.ones((30, 10), np.bool_), 0)
+    gesture.finish()
+    assert np.array_equal(drawn(style, scene, rect), before)
+    with_holes = drawn(LayerStyle(show_annotation=False), scene, rect)
+    assert (with_holes[5:35, 5:15] == 0).all()
+
+
+@pytest.mark.parametrize("threshold", [0, 128])
+def test_of_a_whole_proposal_what_was_rejected_is_fainter(threshold: int) -> None:
+    scene, rect = proposing(), Rect(0, 0, 40, 40)
+    style = LayerStyle(show_annotation=False, whole_proposal=True, threshold=threshold)
+    before = drawn(style, scene, rect) >> np.uint32(24)
+    scene.document.reject_region(10, 5)
+    after = drawn(style, scene, rect) >> np.uint32(24)
+    assert (after[:20] < before[:20]).all()
+    assert (after[:20] > 0).all()
+    assert np.array_equal(after[20:], before[20:])
+
+
 def test_a_rejected_region_is_not_shown() -> None:
     scene = proposing()
     scene.document.reject_region(5, 5)
@@ -191,6 +220,29 @@ def test_hidden_layers_and_classes_are_not_drawn() -> None:
         tint = LabelPainter(classes, style).render(scene, View(), rect)
         assert tint is None or not tint.any()
     assert drawn(LayerStyle(), scene, rect).all()
+
+
+@settings(max_examples=50)
+@given(
+    size=st.tuples(st.sampled_from([1, 2, 3, 600]), st.sampled_from([1, 2, 3, 600])),
+    scale=st.one_of(st.floats(0.01, 2), st.sampled_from([0.125, 0.25, 0.5, 1.0])),
+    corner=st.tuples(st.floats(0, 100), st.floats(0, 100)),
+    look=looks,
+)
+def test_no_image_is_too_thin_to_be_seen(
+    size: tuple[int, int], scale: float, corner: tuple[float, float], look: Look
+) -> None:
+    width, height = size
+    scene = scene_of(np.ones((height, width), np.uint8), np.full((height, width), 200, np.uint8))
+    view = View(scale, *corner)
+    rect = visible_part(view, size, Rect(-5, -5, 2000, 2000))
+    for start, end, low, length in ((rect.x0, rect.x1, view.x, width), (rect.y0, rect.y1, view.y, height)):
+        assert end > start
+        assert abs(end - start - max(1.0, length * scale)) <= 1
+        assert low - 1 <= start <= low + length * scale
+    assert (render_image(scene.pyramid, view, rect) == 200).all()
+    assert (drawn(LayerStyle(annotation_look="fill"), scene, rect, view) == TINTS[1]).all()
+    drawn(LayerStyle(annotation_look=look), scene, rect, view)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40000), (40000, 1)])

@@ -12,7 +12,7 @@ from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
 from segstudio.core.picture import Picture
 from segstudio.core.strokes import Point
-from segstudio.core.tools.base import Kit, Palette, Pointer
+from segstudio.core.tools.base import Kit, Palette, Pointer, Preview
 from segstudio.core.tools.scissors import ScissorsTool
 from tests.core.clicking import CLASSES, Later, click, seen
 
@@ -53,6 +53,12 @@ def place(tool: ScissorsTool, document: Document, *points: Point, reverse: bool 
 def agreement(document: Document, value: int = 1) -> float:
     got, want = document.annotation == value, inside()
     return float((got & want).sum() / (got | want).sum())
+
+
+def alone(tool: ScissorsTool, document: Document) -> Preview:
+    """What is there without a pointer."""
+    tool.hover(document, None)
+    return seen(tool)
 
 
 class TestCutting:
@@ -134,7 +140,7 @@ class TestPoints:
         tool, _ = make()
         points = [rim(0), rim(0.3), rim(0.65)]
         wrong = list(points)
-        wrong[which] = (80.0 + which, 70.0)
+        wrong[which] = [(150.0, 60.0), (81.0, 70.0), (82.0, 70.0)][which]
         place(tool, document, *wrong)
         tool.press(document, Pointer(wrong[which]))
         tool.move(Pointer((70.0, 90.0)))
@@ -147,6 +153,86 @@ class TestPoints:
             assert tuple(wire[-1]) == end
         tool.confirm()
         assert agreement(document) > 0.98
+
+    def test_a_click_on_a_wire_puts_a_point_there_and_leaves_the_wire(self) -> None:
+        document = disc()
+        tool, _ = make()
+        place(tool, document, rim(0), rim(0.3), rim(0.65))
+        before = alone(tool, document).lines[0]
+        beside = rim(0.15)[0] + 2, rim(0.15)[1] + 2
+        tool.hover(document, Pointer(beside))
+        on_wire = seen(tool).handles[-1]
+        assert len(seen(tool).lines) == 2  # and none to the pointer
+        assert math.dist(on_wire, rim(0.15)) < 1.5
+        place(tool, document, beside)
+        assert alone(tool, document).handles == (rim(0), on_wire, rim(0.3), rim(0.65))
+        first, second = seen(tool).lines[:2]
+        assert tuple(first[-1]) == tuple(second[0]) == on_wire
+        np.testing.assert_array_equal(np.concatenate([first[:-1], second[1:]]), before)
+        tool.confirm()
+        assert agreement(document) > 0.985
+
+    def test_a_point_set_on_a_wire_is_dragged_like_any_other(self) -> None:
+        document = disc()
+        tool, _ = make()
+        place(tool, document, rim(0))
+        tool.press(document, Pointer(rim(0.3), straight=True))
+        tool.release(Pointer(rim(0.3), straight=True))
+        place(tool, document, rim(0.65))
+        middle = (rim(0)[0] + rim(0.3)[0]) / 2, (rim(0)[1] + rim(0.3)[1]) / 2
+        tool.press(document, Pointer(middle))
+        tool.move(Pointer((70.0, 90.0)))
+        assert seen(tool).handles[1] == (70.0, 90.0)
+        assert [len(wire) for wire in seen(tool).lines[:2]] == [2, 2]  # straight, as the wire was
+        tool.release(Pointer((70.0, 90.0)))
+        assert tool.back()
+        assert alone(tool, document).handles == (rim(0), rim(0.3), rim(0.65))
+        assert seen(tool).lines[0].tolist() == [list(rim(0)), list(rim(0.3))]
+        for wire, points in zip(seen(tool).lines, ((0, 0.3), (0.3, 0.65)), strict=True):
+            assert (tuple(wire[0]), tuple(wire[-1])) == (rim(points[0]), rim(points[1]))
+
+    @pytest.mark.parametrize("drag", [False, True])
+    def test_backspace_gives_the_wire_back_that_a_point_was_set_on(self, drag: bool) -> None:
+        document = disc()
+        tool, _ = make()
+        place(tool, document, rim(0), rim(0.3), rim(0.65))
+        before = alone(tool, document).lines
+        tool.press(document, Pointer(rim(0.15)))
+        if drag:
+            tool.move(Pointer((80.0, 80.0)))
+            assert not np.array_equal(seen(tool).lines[0], before[0])
+        else:
+            tool.release(Pointer(rim(0.15)))
+        assert tool.back()
+        tool.move(Pointer((10.0, 10.0)))  # nothing is held any more
+        assert [wire.tolist() for wire in alone(tool, document).lines] == [wire.tolist() for wire in before]
+        assert tool.back()
+        assert alone(tool, document).handles == (rim(0), rim(0.3))
+
+    def test_a_wire_whose_ends_moved_meanwhile_is_found_anew(self) -> None:
+        document = disc()
+        tool, _ = make()
+        place(tool, document, rim(0.95), rim(0.3), rim(0.65))
+        place(tool, document, rim(0.15))
+        tool.press(document, Pointer(rim(0.95)))
+        tool.move(Pointer(rim(0)))
+        tool.release(Pointer(rim(0)))
+        assert len(alone(tool, document).handles) == 4
+        assert tool.back()
+        wire = seen(tool).lines[0]
+        assert (tuple(wire[0]), tuple(wire[-1])) == (rim(0), rim(0.3))
+        assert np.abs(np.hypot(*(wire - SIDE / 2).T) - RADIUS).max() < 1.5
+
+    def test_points_go_in_the_order_they_were_set(self) -> None:
+        document = disc()
+        tool, _ = make()
+        place(tool, document, rim(0), rim(0.3), rim(0.15), rim(0.65), rim(0.5))
+        assert len(alone(tool, document).handles) == 5
+        left = []
+        while tool.back():
+            left.append(tool.preview.handles if tool.preview else ())
+        assert [len(handles) for handles in left] == [4, 3, 2, 1, 0]
+        assert left[2] == (rim(0), rim(0.3))
 
     def test_backspace_removes_the_last_point(self) -> None:
         document = disc()
@@ -163,21 +249,35 @@ class TestPoints:
         assert tool.preview is None
         assert not tool.back()
 
-    def test_esc_drops_and_being_called_away_drops_and_says_so(self) -> None:
+    def test_esc_drops_and_being_called_away_leaves_the_outline_waiting(self) -> None:
         document = disc()
         tool, said = make()
         place(tool, document, rim(0), rim(0.3))
         tool.cancel()
         assert not tool.active
-        assert not said
         tool.finish()
-        assert not said
-        place(tool, document, rim(0), rim(0.3))
+        place(tool, document, rim(0), rim(0.3), rim(0.65))
+        before = alone(tool, document).lines
         tool.finish()
-        assert said == ["Scissors dropped: the outline was not closed"]
-        assert not tool.confirm()
         assert (document.annotation == VOID).all()
         assert document.gesture is None
+        for first, second in zip(alone(tool, document).lines, before, strict=True):
+            np.testing.assert_array_equal(first, second)
+        assert tool.confirm()
+        assert agreement(document) > 0.98
+        assert not said
+
+    def test_an_outline_laid_aside_goes_on_over_the_same_image_opened_anew(self) -> None:
+        tool, _ = make()
+        place(tool, disc(), rim(0), rim(0.3), rim(0.15))  # the last one on the wire
+        shape = tool.lay_aside()
+        assert shape is not None
+        again = disc()
+        tool.take_up(again, shape)
+        assert tool.back()
+        place(tool, again, rim(0.65))
+        assert tool.confirm()
+        assert agreement(again) > 0.98
 
     def test_one_point_cannot_be_closed(self) -> None:
         document = disc()
@@ -276,8 +376,10 @@ class TestOddInput:
         tool, said = make()
         place(tool, first, rim(0), rim(0.3))
         place(tool, second, rim(0.5))
-        assert len(said) == 1
         assert seen(tool).handles == (rim(0.5),)
+        tool.hover(first, None)
+        assert seen(tool).handles == (rim(0), rim(0.3))  # they waited there
+        assert not said
 
     def test_events_out_of_order(self) -> None:
         document = disc()

@@ -22,7 +22,7 @@ def test_a_tap_chooses_and_a_hold_or_a_use_lends(
 ) -> None:
     held.press("E", "eraser", "brush", 10.0)
     if used:
-        held.begin()
+        held.begin(10.0)
         assert held.end() is None
     assert held.release("E", 10.0 + seconds) == back
     assert not held.waiting
@@ -64,7 +64,7 @@ def test_a_tool_tapped_while_another_is_held_stays(held: HeldTools[str]) -> None
 
 def test_a_gesture_is_finished_with_the_borrowed_tool(held: HeldTools[str]) -> None:
     held.press("E", "eraser", "brush", 0.0)
-    held.begin()
+    held.begin(0.05)
     assert held.release("E", 0.1) is None
     assert held.waiting
     assert held.end() == "brush"
@@ -73,11 +73,18 @@ def test_a_gesture_is_finished_with_the_borrowed_tool(held: HeldTools[str]) -> N
 
 def test_a_new_choice_during_a_gesture_is_not_undone_by_its_end(held: HeldTools[str]) -> None:
     held.press("E", "eraser", "brush", 0.0)
-    held.begin()
+    held.begin(0.5)
     assert held.release("E", 1.0) is None
     held.press("W", "wand", "eraser", 1.1)
     assert held.end() is None
     assert held.release("W", 2.0) == "eraser"
+
+
+def test_a_gesture_that_begins_after_a_tap_was_not_made_under_its_key(held: HeldTools[str]) -> None:
+    held.press("E", "eraser", "brush", 0.0)
+    held.begin(0.12)
+    assert held.release("E", 0.1) is None  # told late: it waited whether the key repeats
+    assert held.end() is None
 
 
 def test_without_the_keyboard_everything_is_given_back(held: HeldTools[str]) -> None:

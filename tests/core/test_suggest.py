@@ -47,6 +47,12 @@ def label(document: Document, rect: Rect) -> None:
     gesture.finish()
 
 
+def box(doubts: Doubts) -> Rect | None:
+    """Of the next doubt."""
+    doubt = doubts.next()
+    return None if doubt is None else doubt.rect
+
+
 SMALL, LARGE, GRAVE = Rect(5, 5, 8, 9), Rect(40, 10, 50, 20), Rect(70, 60, 80, 70)
 
 
@@ -59,40 +65,55 @@ def three_doubts() -> Document:
 def test_parts_in_doubt_come_in_order_of_doubt_and_area_and_start_again() -> None:
     doubts = Doubts(three_doubts())
     assert len(doubts) == 3
-    assert [doubts.next() for _ in range(5)] == [GRAVE, LARGE, SMALL, GRAVE, LARGE]
+    assert [box(doubts) for _ in range(5)] == [GRAVE, LARGE, SMALL, GRAVE, LARGE]
+
+
+def test_a_doubt_tells_its_place_its_pixels_and_how_sure_the_model_is() -> None:
+    document = three_doubts()
+    doubts = Doubts(document)
+    found = [doubts.next() for _ in range(3)]
+    assert [doubt.number for doubt in found if doubt is not None] == [1, 2, 3]
+    assert [round(doubt.confidence * 255) for doubt in found if doubt is not None] == [20, 140, 60]
+    label(document, Rect(70, 60, 75, 70))
+    rest = doubts.next()
+    assert rest is not None
+    assert rest.number == 1
+    assert rest.where.shape == (GRAVE.height, GRAVE.width)
+    assert rest.where[:, 5:].all()
+    assert not rest.where[:, :5].any(), "what is labelled is in doubt no more"
 
 
 def test_what_is_labelled_or_rejected_meanwhile_is_passed_over() -> None:
     document = three_doubts()
     doubts = Doubts(document)
-    assert doubts.next() == GRAVE
+    assert box(doubts) == GRAVE
     label(document, LARGE)
-    assert doubts.next() == SMALL
+    assert box(doubts) == SMALL
     document.reject_region(0, 0)
-    assert doubts.next() is None
+    assert box(doubts) is None
     document.undo()
     document.undo()
-    assert doubts.next() == GRAVE
-    assert doubts.next() == LARGE
+    assert box(doubts) == GRAVE
+    assert box(doubts) == LARGE
 
 
 def test_nothing_is_in_doubt_without_a_proposal_or_where_all_is_sure_or_labelled() -> None:
-    assert Doubts(Document(np.full((9, 9), VOID, np.uint8), CLASSES)).next() is None
-    assert Doubts(doubted(sure())).next() is None
-    assert Doubts(doubted(np.full((9, 9), 3, np.uint8), np.zeros((9, 9), np.uint8))).next() is None
+    assert box(Doubts(Document(np.full((9, 9), VOID, np.uint8), CLASSES))) is None
+    assert box(Doubts(doubted(sure()))) is None
+    assert box(Doubts(doubted(np.full((9, 9), 3, np.uint8), np.zeros((9, 9), np.uint8)))) is None
 
 
 def test_when_nothing_is_below_the_limit_the_least_sure_part_comes() -> None:
     confidence = sure()
     confidence[LARGE.slices] = 200
-    assert Doubts(doubted(confidence)).next() == LARGE
+    assert box(Doubts(doubted(confidence))) == LARGE
 
 
 def test_when_all_is_unsure_the_least_sure_tenth_comes() -> None:
     confidence = np.full((100, 120), 130, np.uint8)
     confidence[50:83, 90:] = 40
     doubts = Doubts(doubted(confidence))
-    assert [doubts.next() for _ in range(2)] == [Rect(90, 50, 120, 83)] * 2
+    assert [box(doubts) for _ in range(2)] == [Rect(90, 50, 120, 83)] * 2
 
 
 def test_another_proposal_or_document_needs_others() -> None:
@@ -109,7 +130,9 @@ def test_a_huge_image_is_sampled_and_a_wide_doubt_is_cut_into_views() -> None:
     confidence[500:2300, 1000:1100] = 30
     confidence[100:160, 200:280] = 100
     doubts = Doubts(doubted(confidence))
-    rects = [rect for rect in (doubts.next() for _ in range(len(doubts))) if rect is not None]
+    parts = [doubt for doubt in (doubts.next() for _ in range(len(doubts))) if doubt is not None]
+    assert all(doubt.where.shape == (doubt.rect.height, doubt.rect.width) for doubt in parts)
+    rects = [doubt.rect for doubt in parts]
     assert len(set(rects)) == len(rects) > 2
     assert all(rect.height <= 1024 and rect.width <= 1024 for rect in rects)
     found = np.zeros(confidence.shape, np.bool_)
@@ -121,7 +144,7 @@ def test_a_huge_image_is_sampled_and_a_wide_doubt_is_cut_into_views() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20000), (20000, 1), (1, 2_000_003)])
 def test_the_thinnest_images(shape: tuple[int, int]) -> None:
-    rect = Doubts(doubted(np.full(shape, 9, np.uint8))).next()
+    rect = box(Doubts(doubted(np.full(shape, 9, np.uint8))))
     assert rect is not None
     assert not rect.empty
     assert rect == rect.intersect(Rect.of_shape(shape))
@@ -135,9 +158,9 @@ def test_every_part_holds_doubt_and_is_visited_once_a_round(seed: int, height: i
     confidence = confidence.repeat(5, axis=0).repeat(5, axis=1)[:height, :width]
     document = doubted(confidence, rng.choice(np.array([0, VOID], np.uint8), (height, width)))
     doubts = Doubts(document)
-    first = [doubts.next() for _ in range(len(doubts))]
+    first = [box(doubts) for _ in range(len(doubts))]
     for rect in first:
         assert rect is not None
         shown = document.annotation[rect.slices] == VOID
         assert confidence[rect.slices][shown].min() <= 242
-    assert [doubts.next() for _ in range(len(doubts))] == first
+    assert [box(doubts) for _ in range(len(doubts))] == first

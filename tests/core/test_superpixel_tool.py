@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segstudio.core.classes import VOID
@@ -108,9 +108,11 @@ class TestPainting:
         tool.press(document, Pointer((5, 5)))
         tool.move(Pointer((100, 80)))
         tool.finish()
-        assert np.array_equal(document.annotation == 1, expected(document, 10, (5, 5), (100, 80)))
         assert not tool.active
         assert tool.preview is None
+        later.answer()
+        assert np.array_equal(document.annotation == 1, expected(document, 10, (5, 5), (100, 80)))
+        assert len(document.history.done) == 1
 
     def test_a_stroke_that_undo_or_a_vanished_class_ended_is_over(self) -> None:
         document = blobs()
@@ -160,6 +162,27 @@ class TestWaiting:
         assert len(computed) == len(set(computed))
         assert np.array_equal(document.annotation == 1, expected(document, 24, (60, 40), (650, 40)))
 
+    def test_what_is_missing_at_the_release_is_found_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        document, later = blobs(700, 300), Later()
+        tool = SuperpixelTool(Kit(Palette(value=1, cell=24), background=later))
+        tool.press(document, Pointer((60, 40)))
+        tool.move(Pointer((350, 40)))
+        tool.turn(2)  # what was crossed before keeps its cells
+        tool.move(Pointer((650, 40)))
+        gesture = document.gesture
+        with monkeypatch.context() as patch:
+            patch.setattr(SuperpixelMap, "compute", None)  # whoever calls it here fails
+            tool.release(Pointer((650, 40)))
+        assert gesture is not None
+        assert gesture.away
+        assert not tool.active
+        document.finish()
+        meant = expected(document, 24, (60, 40), (350, 40)) | expected(document, 48, (350, 40), (650, 40))
+        assert np.array_equal(document.annotation == 1, meant)
+        assert len(document.history.done) == 1
+        assert tool._map is not None
+        assert not tool._map.missing(Rect(500, 40, 600, 41)), "what was found away is not remembered"
+
     def test_the_segment_under_the_pointer_comes_first_and_then_what_is_visible(self) -> None:
         document, later = blobs(800, 800), Later()
         tool = SuperpixelTool(Kit(Palette(value=1, cell=24), background=later))
@@ -171,7 +194,9 @@ class TestWaiting:
         tool.hover(document, Pointer((210, 700), visible=Rect(200, 200, 800, 800)))
         assert not seen(tool).busy
         assert shown(tool, document)[700, 210]
-        assert not later.errands
+        later.errands.pop().wait()
+        assert seen(tool).grid is not None
+        assert not later.errands  # it was about the borders there: no tile is missing
 
     def test_leaving_stops_what_is_on_its_way(self) -> None:
         document, later = blobs(), Later()
@@ -194,6 +219,7 @@ class TestWaiting:
         assert mask is not None
         assert mask[0] == Rect(49, 49, 53, 53)
 
+    @example([(0.0, 0.0), (0.0, 5e-324)], 6, [0] * 6, False, 0)
     @settings(max_examples=30, deadline=None)
     @given(
         st.lists(st.tuples(st.floats(-60, 260), st.floats(-60, 160)), min_size=1, max_size=5),
@@ -221,6 +247,7 @@ class TestWaiting:
                     if later.errands:
                         later.errands.pop(0).wait()
             tool.release(Pointer(path[-1]))
+            later.answer()
         assert np.array_equal(documents[0].annotation, documents[1].annotation)
         covered = np.zeros((100, 200), np.bool_)
         for patch in documents[0].history.done:

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from segstudio.core.arrays import U8, Pixels
 from segstudio.core.tone import (
     PRESETS,
+    Hounsfield,
     Tone,
     ToneMap,
     Window,
@@ -19,6 +20,7 @@ from segstudio.core.tone import (
     histogram,
     to_8bit,
     value_span,
+    whole_bins,
 )
 from segstudio.errors import UsageError
 
@@ -255,3 +257,23 @@ def test_what_makes_no_sense_is_neutral(kept: object) -> None:
 
 def test_one_bad_value_does_not_cost_the_others() -> None:
     assert Tone.from_dict({"gamma": 99, "inverted": True, "window": [1, 2]}) == Tone(window=(1, 2), inverted=True)
+
+
+@pytest.mark.parametrize("most", [255, 1000, 1001, 4095, 40_000, 65_535])
+def test_parts_of_a_histogram_of_whole_values_hold_equally_many(most: int) -> None:
+    values = np.arange(most + 1, dtype=np.uint16).reshape(1, -1)
+    bins, span = whole_bins((0.0, float(most)))
+    counts = histogram(values, bins, span)
+    assert counts.sum() == most + 1
+    assert bins <= 256
+    assert len(set(counts[:-1].tolist())) == 1  # no comb; the last one may be cut short
+    assert 0 < counts[-1] <= counts[0]
+
+
+def test_windows_in_hounsfield_units_become_the_images_own() -> None:
+    brain = PRESETS[0]
+    assert Hounsfield().window(brain) == brain.window
+    low, high = brain.window
+    assert Hounsfield(1.0, -1024.0).window(brain) == (low + 1024, high + 1024)
+    assert Hounsfield(-1.0, 0.0).window(brain) == (-high, -low)
+    assert Hounsfield(0.0, 5.0).window(brain) is None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segstudio.core import document as documents
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.geometry import Rect
 from segstudio.core.tools.base import Kit, ToolName
@@ -61,10 +62,12 @@ def test_any_sequence_is_undone_and_redone_byte_for_byte(image: str, acts: list[
 @pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("visible", [None, Rect(20, 8, 26, 13), Rect(-900, -900, -800, -800)])
 @pytest.mark.parametrize("answers", [0, 1, 9])
-def test_neither_the_screen_nor_late_previews_change_what_is_written(
-    name: ToolName, visible: Rect | None, answers: int
+@pytest.mark.parametrize("quick", [2**20, -1])
+def test_neither_the_screen_nor_late_answers_change_what_is_written(
+    name: ToolName, visible: Rect | None, answers: int, quick: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same for each tool with one gesture that surely writes."""
+    """The same for each tool with one gesture that surely writes, also away."""
+    monkeypatch.setattr(documents, "_MOST_AT_ONCE", quick)
     once, again = Play("small"), Play("small", Slow(), visible)
     once.run(drawn(name))
     again.run([one for act in drawn(name) for one in (act, *[Act("answer")] * answers)])
@@ -82,15 +85,20 @@ def _no_more_strokes_than_presses(play: Play) -> None:
     acts=sequences(),
     answers=st.lists(st.integers(0, 30), max_size=8),
     visible=st.sampled_from([None, Rect(5, 5, 30, 30), Rect(-100, -100, 1000, 3000)]),
+    quick=st.sampled_from([2**20, -1]),
 )
-def test_equal_events_give_equal_masks(image: str, acts: list[Act], answers: list[int], visible: Rect | None) -> None:
-    """However late the background answers, and whatever is on the screen."""
+def test_equal_events_give_equal_masks(
+    image: str, acts: list[Act], answers: list[int], visible: Rect | None, quick: int
+) -> None:
+    """However late the background answers, whatever is on the screen, and however much is written away."""
     once, again = Play(image), Play(image, Slow(), visible)
     once.run(acts)
     late = list(acts)
     for at in answers:
         late.insert(min(at, len(late)), Act("answer"))
-    again.run(late)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "_MOST_AT_ONCE", quick)
+        again.run(late)
     for one, other in zip(once.watched, again.watched, strict=True):
         labels = [[patch.label for patch in each.document.history.done] for each in (one, other)]
         assert labels[0] == labels[1]

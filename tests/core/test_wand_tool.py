@@ -111,9 +111,26 @@ class TestWand:
         tool.turn(106)
         assert seen(tool).text == "tolerance 130"
         assert shown(tool, document).all()
-        assert tool.palette.tolerance == 24
         tool.release(Pointer((3, 3)))
         assert tool.palette.tolerance == 130
+
+    def test_the_option_follows_a_drag_and_goes_back_when_it_is_dropped(self) -> None:
+        told: list[int] = []
+        kit = Kit(Palette(value=2, tolerance=24), turned=lambda: told.append(kit.palette.tolerance))
+        document, tool = two_halves(), WandTool(kit)
+        tool.press(document, Pointer((3, 3)))
+        tool.move(Pointer((3, 3)))
+        assert told == []
+        for x in (20, 40, 60):
+            tool.move(Pointer((x, 3)))
+        assert told == sorted(set(told))
+        assert len(told) == 3
+        assert seen(tool).text == f"tolerance {told[-1]}"
+        tool.cancel()
+        assert told[-1] == kit.palette.tolerance == 24
+        tool.press(document, Pointer((3, 3)))
+        tool.release(Pointer((40, 3)))
+        assert kit.palette.tolerance == told[1] == told[-1]
 
     def test_without_an_image_it_says_so(self) -> None:
         said: list[str] = []

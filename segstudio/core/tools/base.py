@@ -16,7 +16,7 @@ from segstudio.core.background import Background, Immediately
 from segstudio.core.classes import VOID
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
-from segstudio.core.history import Patch
+from segstudio.core.gesture import Done, Gesture, Write, nobody
 from segstudio.core.strokes import MAX_SIZE, MIN_SIZE, BrushShape, Point
 
 ToolName = Literal[
@@ -146,7 +146,9 @@ class Kit:
     Attributes:
         palette: class and options in hand.
         background: where long work goes.
-        say: tells the person one line: why nothing happened, what was measured.
+        say: tells the person one line: why nothing happened.
+        tell: tells one line that stands as long as nothing else is said, e.g. what is measured; empty takes it away.
+        turned: a drag has changed an option of the palette.
         picked: a tool took this class index from the image.
         level: the level tool was dragged by this many image pixels right and down.
     """
@@ -154,6 +156,8 @@ class Kit:
     palette: Palette = field(default_factory=Palette)
     background: Background = field(default_factory=Immediately)
     say: Callable[[str], None] = _unheard
+    tell: Callable[[str], None] = _unheard
+    turned: Callable[[], None] = _unheard
     picked: Callable[[int], None] = _unheard
     level: Callable[[float, float], None] = _unheard
 
@@ -179,6 +183,7 @@ class Preview:
     handles: tuple[Point, ...] = ()
     text: str = ""
     busy: bool = False
+    grid: tuple[Rect, NDArray[np.uint8]] | None = None  # segments around the pointer, see `cells.Surroundings`
 
 
 class Tool:
@@ -193,6 +198,8 @@ class Tool:
         label: how the history calls its gestures.
         cursor: what the pointer looks like.
         looks: it only looks at the image; a shape that another tool has open may wait meanwhile.
+        reads_labels: what it writes or shows depends on the labels: they are settled (`Document.settle`) before a
+            press, and it need not show anything while a gesture is away.
         on_changed: called when the preview became another one without an event.
     """
 
@@ -200,6 +207,7 @@ class Tool:
     label: str
     cursor: Cursor = "cross"
     looks: bool = False
+    reads_labels: bool = True
 
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
@@ -249,7 +257,7 @@ class Tool:
         return False
 
     def finish(self) -> None:
-        """Put the tool down: end a running stroke as if released here, drop a shape that is not closed."""
+        """Put the tool down: end a running stroke as if released here; a shape that is not closed may wait."""
 
     def cancel(self) -> None:
         """Drop what is open, leaving no trace."""
@@ -268,15 +276,34 @@ class Tool:
             return None
         return self.palette.value
 
-    def write(self, document: Document, parts: Iterable[tuple[Rect, Bool]], value: int) -> Patch | None:
-        """Write one value into some pixels, as one stroke; returns what changed.
+    def write(
+        self, document: Document, parts: Iterable[tuple[Rect, Bool]], value: int, *, area: Rect | None = None
+    ) -> None:
+        """Write one value into some pixels, as one stroke.
 
         Args:
             document: to be changed.
-            parts: rectangles inside the image, each with ``bool (h, w)`` of pixels to write.
+            parts: rectangles inside the image, each with ``bool (h, w)`` of pixels to write; worked out away, when that
+                takes long, so they must not depend on what may change.
             value: class index, or void.
+            area: what the parts lie in, when it is known to be less than the image.
         """
-        gesture = document.begin(self.label, over=self.palette.over_for(value))
-        for rect, where in parts:
-            gesture.fill(rect, where, value)
-        return gesture.finish()
+
+        def fill(gesture: Gesture) -> None:
+            for rect, where in parts:
+                gesture.fill(rect, where, value)
+
+        self.edit(document, fill, value, area=area)
+
+    def edit(
+        self, document: Document, write: Write, value: int, *, area: Rect | None = None, done: Done = nobody
+    ) -> None:
+        """The same with whatever `write` fills; see `Document.edit`."""
+        document.edit(
+            self.label,
+            write,
+            document.bounds if area is None else area.intersect(document.bounds),
+            over=self.palette.over_for(value),
+            background=self.kit.background,
+            done=done,
+        )

@@ -12,6 +12,8 @@ from segstudio.core.classes import VOID
 from segstudio.core.cutout import FINE, ROUGH, CutOut, Grid, box_marks, cut_out, tiles
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
+from segstudio.core.gesture import Gesture
+from segstudio.core.history import Patch
 from segstudio.core.picture import Picture
 from segstudio.core.tools.base import Kit, Pointer, Preview, Ring, Tool, ToolName
 from segstudio.core.tools.preview import Newest
@@ -224,12 +226,18 @@ class BoxTool(Tool):
         if box.label >= len(document.classes):
             self.kit.say("Nothing labelled: the class of the box is gone")
         else:
-            gesture = document.begin(self.label, over=box.over)
-            for tile, packed in found:
-                where = np.unpackbits(packed, count=tile.width * tile.height).view(np.bool_)
-                gesture.fill(tile, where.reshape(tile.height, tile.width), box.value)
-            if gesture.finish() is None and not gesture.kept_back:
-                self.kit.say("Nothing changed: the object in the box holds no pixel that may be written")
+
+            def write(gesture: Gesture) -> None:
+                for tile, packed in found:
+                    where = np.unpackbits(packed, count=tile.width * tile.height).view(np.bool_)
+                    gesture.fill(tile, where.reshape(tile.height, tile.width), box.value)
+
+            def done(patch: Patch | None) -> None:
+                if patch is None and not document.kept_back:
+                    self.kit.say("Nothing changed: the object in the box holds no pixel that may be written")
+
+            background = self.kit.background
+            document.edit(self.label, write, box.rect, over=box.over, background=background, done=done)
         self.changed()
 
     def _drop(self) -> None:

@@ -3,7 +3,8 @@
 import math
 
 from segstudio.core.classes import VOID
-from segstudio.core.document import Document, Gesture
+from segstudio.core.document import Document
+from segstudio.core.gesture import Gesture
 from segstudio.core.strokes import MIN_SIZE, Point
 from segstudio.core.tools.base import Cursor, Kit, Pointer, Tool, ToolName
 

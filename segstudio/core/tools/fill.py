@@ -7,6 +7,7 @@ from segstudio.core.arrays import U8, Bool
 from segstudio.core.background import Stop
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
+from segstudio.core.gesture import Gesture
 from segstudio.core.history import Patch
 from segstudio.core.regions import component_at, pieces
 from segstudio.core.tools.base import Kit, Pointer, Preview, Tool, ToolName
@@ -86,8 +87,13 @@ class FillTool(Tool):
         if over is not None and under != over:
             self.kit.say(f"Nothing filled: set to paint only over {_name(document, over)}")
             return
-        box, where = component_at(lambda rect: annotation[rect.slices] == under, document.bounds, x, y)
-        self.write(document, pieces(box, where), value)
+
+        def write(gesture: Gesture) -> None:
+            member = gesture.checked(lambda rect: annotation[rect.slices] == under)
+            for rect, where in pieces(*component_at(member, document.bounds, x, y)):
+                gesture.fill(rect, where, value)
+
+        self.edit(document, write, value)
 
     def finish(self) -> None:
         """Forget what is shown."""
@@ -106,7 +112,11 @@ class FillTool(Tool):
         self._found, self._text = None, ""
 
     def _look(self, document: Document, window: Rect, at: tuple[int, int], *, quick: bool = True) -> None:
+        half = False  # whether it was just being written when its turn came
+
         def prepare() -> Callable[[Stop], _Found]:
+            nonlocal half
+            half = document.gesture is not None and document.gesture.away
             seen, step = sampled(window, *at, quick=quick)
             stroke = _last_stroke(document)
             # Strided and never more than ten million pixels: a copy costs a few milliseconds at the worst.
@@ -120,6 +130,9 @@ class FillTool(Tool):
             return work
 
         def done(found: _Found) -> None:
+            if half:
+                self._look(document, window, at, quick=quick)  # that edit came before, and is over
+                return
             if not found.holds(*self._at):
                 return  # the pointer went on; its own answer is on its way
             self._found = found

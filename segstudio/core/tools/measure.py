@@ -7,11 +7,8 @@ import numpy as np
 from segstudio.core.document import Document
 from segstudio.core.picture import Spacing
 from segstudio.core.polygons import area, line_length
-from segstudio.core.strokes import Point
-from segstudio.core.tools.base import Kit, Pointer, Preview, Ring, Tool
-
-_LEAST = 3  # points that enclose something
-_STILL = 0.5  # of the pointer's reach: a hand that clicks may tremble by this
+from segstudio.core.tools.base import Kit, Pointer, Preview, Ring
+from segstudio.core.tools.points import STILL, PointTool
 
 
 def length_text(points: Ring, spacing: Spacing | None) -> str:
@@ -40,32 +37,23 @@ def _figure(value: float) -> str:
     return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.3g}"
 
 
-class MeasureTool(Tool):
+class MeasureTool(PointTool):
     """Measures and writes nothing.
 
     A drag gives a length. Clicks draw a line whose length counts; Enter or a double click ends it, a click on its
-    first point gives the area it encloses. The figure stays until the next press or Esc.
+    first point gives the area it encloses. The figure stays until the next press, Esc or another tool.
     """
 
     name = "measure"
     label = "Measure"
+    shape = (*PointTool.shape, "_growing")
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        self._document: Document | None = None
-        self._points: list[Point] = []
         self._growing = False  # whether another click goes on
-        self._held = False  # whether the last point follows the button
         self._closed = False
-        self._pressed = Pointer((0.0, 0.0))
-        self._dragged = False
-        self._hover: Pointer | None = None
-        self._closed_at: Point | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether a measurement is on the screen."""
-        return bool(self._points)
+        self._told = ""
+        self._away = False  # whether another tool is in the hand, or was last
 
     @property
     def unfinished(self) -> bool:
@@ -77,117 +65,111 @@ class MeasureTool(Tool):
         """The line or outline, with its figure."""
         if not self._points:
             return None
-        points, closed = self._array(), self._closed
-        if self._growing and not self._held and self._hover is not None:
-            closed = self._closes(self._hover)
-            if not closed:
-                points = np.concatenate([points, np.array([self._hover.at], np.float64)])
+        points, closed = self._measured()
         handles = tuple(self._points)
         if closed:
             return Preview(rings=(points,), handles=handles, text=area_text(points, self._spacing))
         return Preview(lines=(points,), handles=handles, text=length_text(points, self._spacing))
 
     def hover(self, document: Document, pointer: Pointer | None) -> None:
-        """Measure up to the pointer while a line is open."""
+        """Show where a click would lead."""
         self._take(document)
-        self._hover = pointer
-        if self._closed_at is not None and (pointer is None or math.dist(pointer.at, self._closed_at) > pointer.reach):
-            self._closed_at = None
+        self._away = self._away and pointer is None
+        super().hover(document, pointer)
 
     def press(self, document: Document, pointer: Pointer) -> None:
         """Begin a measurement, or go on with the open line."""
         self._take(document)
+        self._away = False
         self._closed_at = None
-        self._hover = self._pressed = pointer
-        self._dragged = False
+        self._pointer = self._pressed = pointer
+        self._fresh, self._moved = True, False
         if not self._growing:
-            self._points, self._growing, self._closed = [pointer.at], True, False
-        elif self._closes(pointer):
-            self._closed, self._closed_at = True, pointer.at
-            self._end()
+            self._forget()
+            self._growing = True
+            self._set(0, pointer.at)
+        elif self._closes(self._hit(pointer)):
+            self._close(pointer)
             return
-        elif math.dist(pointer.at, self._points[-1]) <= pointer.reach * _STILL:
+        elif math.dist(pointer.at, self._points[-1]) <= pointer.reach * STILL:
             return  # the second half of a double click
-        self._points.append(pointer.at)
-        self._held = True
-
-    def move(self, pointer: Pointer) -> None:
-        """Drag the end of the line."""
-        if self._held:
-            self._hover, self._points[-1] = pointer, pointer.at
-            self._dragged = self._dragged or math.dist(pointer.at, self._pressed.at) > pointer.reach * _STILL
+        self._held = len(self._points)
+        self._set(self._held, pointer.at)
 
     def release(self, pointer: Pointer) -> None:
         """End a dragged length; a click leaves the line open."""
         self.move(pointer)
-        if self._stretching and self._dragged:
-            self._end()
+        if self._stretching and self._moved:
+            self._close()
         elif self._stretching:
-            self._points.pop()
-        self._held = False
-
-    def confirm(self) -> bool:
-        """End the open line."""
-        if self._growing:
-            self._end()
-            return True
-        # The second half of a double click on the first point must not begin another measurement.
-        closed, self._closed_at = self._closed_at is not None, None
-        return closed
+            self._remove_last()
+        self._let_go()
+        self._look()
 
     def back(self) -> bool:
         """Remove the last point of an open line."""
-        if not self._growing:
-            return False
-        self._points.pop()
-        self._held = False
-        self._growing = bool(self._points)
-        return True
+        removed = super().back()
+        self._growing = self._growing and bool(self._points)
+        return removed
 
     def finish(self) -> None:
-        """Tell what is open and take it off the screen."""
+        """Take the figure off the screen; an open line waits, as other shapes do."""
+        self._away = True
+        if self._stretching and not self._moved:
+            self._remove_last()
         if self._growing:
-            self._end()
-        self.cancel()
-
-    def cancel(self) -> None:
-        """Take the measurement off the screen."""
-        self._points.clear()
-        self._growing = self._held = self._closed = False
-        self._document = self._hover = self._closed_at = None
+            super().finish()
+        else:
+            self.cancel()
 
     @property
     def _stretching(self) -> bool:
         """Whether the press that began the measurement is still down."""
-        return self._held and len(self._points) == 2 and self._points[0] == self._pressed.at
+        return self._held == 1 and len(self._points) == 2 and self._points[0] == self._pressed.at
 
     @property
     def _spacing(self) -> Spacing | None:
         picture = self._document.picture if self._document is not None else None
         return picture.spacing if picture is not None else None
 
-    def _take(self, document: Document) -> None:
-        """A measurement belongs to one image: drop that of another."""
-        if document is not self._document:
-            self.cancel()
-            self._document = document
+    def _forget(self) -> None:
+        super()._forget()
+        self._growing = self._closed = False
 
-    def _closes(self, pointer: Pointer) -> bool:
-        return len(self._points) >= _LEAST and math.dist(pointer.at, self._points[0]) <= pointer.reach
-
-    def _end(self) -> None:
+    def _close(self, click: Pointer | None = None) -> None:
         """Keep the figure, and tell it; a lone point has none."""
-        if self._stretching and not self._dragged:
-            self._points.pop()
-        self._growing = self._held = False
-        points, spacing = self._array(), self._spacing
-        if self._closed:
-            around = length_text(np.concatenate([points, points[:1]]), spacing)
-            self.kit.say(f"Area {area_text(points, spacing)}, outline {around}")
-        elif len(points) > 1:
-            self.kit.say(f"Length {length_text(points, spacing)}")
-        else:
-            self._points.clear()
+        if self._stretching and not self._moved:
+            self._remove_last()
+        self._let_go()
+        self._growing = False
+        if click is not None:
+            self._closed, self._closed_at = True, click.at
+        elif len(self._points) < 2:
+            self._forget()
+        self._look()
 
-    def _array(self) -> Ring:
-        return np.array(self._points, np.float64).reshape(-1, 2)
+    def _measured(self) -> tuple[Ring, bool]:
+        """What is measured, the pointer included while it goes on, and whether it is closed."""
+        points, closed = self._array(), self._closed
+        if self._growing and self._held is None and self._pointer is not None:
+            closed = self._closes(self._hit(self._pointer))
+            if not closed:
+                points = np.concatenate([points, np.array([self._pointer.at], np.float64)])
+        return points, closed
+
+    def _look(self) -> None:
+        """Tell the figure as long as it is in sight."""
+        points, closed = self._measured()
+        if self._away:
+            self._say("")
+        elif closed:
+            around = length_text(np.concatenate([points, points[:1]]), self._spacing)
+            self._say(f"Area {area_text(points, self._spacing)}  ·  outline {around}")
+        else:
+            some = len(points) > 1 and bool(np.ptp(points, axis=0).any())
+            self._say(f"Length {length_text(points, self._spacing)}" if some else "")
+
+    def _say(self, line: str) -> None:
+        if line != self._told:
+            self._told = line
+            self.kit.tell(line)

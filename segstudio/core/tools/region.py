@@ -11,6 +11,8 @@ from segstudio.core.background import Stop, Task
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
+from segstudio.core.gesture import Gesture
+from segstudio.core.history import Patch
 from segstudio.core.morphology import Change, Member, padded
 from segstudio.core.regions import component_at
 from segstudio.core.tools.base import Kit, Operation, Pointer, Preview, Tool, ToolName
@@ -188,7 +190,9 @@ class RegionTool(Tool):
             return
         if self._hovered is not None and self._hovered[0] is not document:
             self._forget()
-        self._hovered = document, pointer
+        self._hovered, running = (document, pointer), document.gesture
+        if running is not None and running.away:
+            return  # what it shows next is not there yet
         order = self._order(document, pointer)
         question = None if order is None else _question(document, pointer, order)
         if question is None:
@@ -261,25 +265,30 @@ class RegionTool(Tool):
 
     def _apply(self, click: _Click) -> None:
         document, order = click.document, click.order
-        value = int(document.annotation[click.pixel[1], click.pixel[0]])
-        known = len(document.classes)
+        labels, bounds, known = document.annotation, document.bounds, len(document.classes)
+        value = int(labels[click.pixel[1], click.pixel[0]])
         if value == VOID:
             self.kit.say("Nothing is labelled there")
             return
         if not (order.target == VOID or order.target < known) or (value >= known and order.operation != "delete"):
             self.kit.say("That class is no longer there")
             return
-        member, box = _subject(document.annotation, value, order, click.pixel)
-        changes = _changes(order, member, box, document.bounds)
-        if order.whole_class and order.operation in ("grow", "shrink", "smooth"):
-            changes = morphology.settled(changes)
-        # Painting over is settled here: what joins and what leaves are bound differently.
-        gesture = document.begin(order.label)
-        for change in changes:
-            where = order.allowed(value, document.annotation[change.rect.slices], change)
-            gesture.fill(change.rect, where, order.written(value, change))
-        if gesture.finish() is None and not document.kept_back:
-            self.kit.say(_IDLE[order.operation])
+
+        def write(gesture: Gesture) -> None:
+            member, box = _subject(gesture.checked(_members(labels, value)), bounds, order, click.pixel)
+            changes = _changes(order, gesture.checked(member), box, bounds)
+            if order.whole_class and order.operation in ("grow", "shrink", "smooth"):
+                changes = morphology.settled(changes)
+            for change in changes:
+                where = order.allowed(value, labels[change.rect.slices], change)
+                gesture.fill(change.rect, where, order.written(value, change))
+
+        def done(patch: Patch | None) -> None:
+            if patch is None and not document.kept_back:
+                self.kit.say(_IDLE[order.operation])
+
+        # Painting over is settled in here: what joins and what leaves are bound differently.
+        document.edit(order.label, write, bounds, background=self.kit.background, done=done)
 
     def _ask(self, question: _Question) -> None:
         """Have a preview worked out, unless it is known or on its way."""
@@ -318,13 +327,12 @@ class RegionTool(Tool):
             self.changed()
 
 
-def _subject(labels: U8, value: int, order: _Order, pixel: tuple[int, int]) -> tuple[Member, Rect]:
-    """Membership in what the order is about, and its bounding box."""
-    bounds = Rect.of_shape(labels.shape)
+def _members(labels: U8, value: int) -> Member:
+    return lambda rect: np.asarray(labels[rect.slices] == value)
 
-    def member(rect: Rect) -> Bool:
-        return np.asarray(labels[rect.slices] == value)
 
+def _subject(member: Member, bounds: Rect, order: _Order, pixel: tuple[int, int]) -> tuple[Member, Rect]:
+    """Membership in what the order is about, of the members of a class, and its bounding box."""
     if order.whole_class:
         return member, morphology.extent(member, bounds)
     box, inside = component_at(member, bounds, *pixel)
@@ -371,7 +379,7 @@ def _answer(question: _Question, stop: Stop) -> _Answer:
     dx, dy = question.window.x0, question.window.y0
     pixel = question.pixel[0] - dx, question.pixel[1] - dy
     bounds, visible = Rect.of_shape(question.labels.shape), question.visible.shift(-dx, -dy)
-    member, box = _subject(question.labels, value, order, pixel)
+    member, box = _subject(_members(question.labels, value), bounds, order, pixel)
     region = box.shift(dx, dy), member(box)
     locked = question.classes.locked()
     where = np.zeros(question.labels.shape, np.bool_)

@@ -1,190 +1,117 @@
 """Scissors: an outline that follows the edges of the image between points set by clicks."""
 
-import math
-
 import numpy as np
 
 from segstudio.core.background import Task
-from segstudio.core.classes import VOID
 from segstudio.core.document import Document
 from segstudio.core.livewire import LiveWire, Wire, level_for
-from segstudio.core.polygons import rasterise
+from segstudio.core.polygons import nearest_on_line
 from segstudio.core.strokes import Point
-from segstudio.core.tools.base import Kit, Pointer, Preview, Tool, ToolName
-from segstudio.core.tools.preview import intended
+from segstudio.core.tools.base import Kit, Pointer, Preview, Ring, ToolName
+from segstudio.core.tools.points import OutlineTool
 
-_LEAST = 2  # points between which there and back can enclose something
-_STILL = 0.5  # of the pointer's reach: a hand that clicks may tremble by this
 _LIKELY = 40  # of the pointer's reach: from one point to the next it is rarely farther
 _MOST_MAPS = 4  # of ways that are kept: those of both neighbours of a point that is dragged, at two scales
 
 Key = tuple[Point, int]  # anchor and level of a live wire
 
 
-class ScissorsTool(Tool):
-    """Fills an outline along edges; clears it when its first point was set in reverse.
+class ScissorsTool(OutlineTool):
+    """Joins its points along the edges of the image, or straight those that were set with Shift.
 
-    A click adds a point, joined along the edges to the one before, or straight with Shift. Points can be dragged. A
-    click on the first point closes the outline in the same way, and so do Enter and a double click.
+    A point set on a wire leaves it as it is until the point is dragged, and gives it back when it is removed.
     """
 
     name: ToolName = "scissors"
     label = "Scissors"
+    least = 2  # there and back can enclose something
+    too_few = "Scissors need two points: click along the edge to add them, Esc drops the outline"
+    shape = (*OutlineTool.shape, "_straight", "_wires", "_parted")
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        self._document: Document | None = None
-        self._points: list[Point] = []
         self._straight: list[bool] = []  # whether the wire that leads to a point is
         self._wires: list[Wire] = []  # from each point to the next
-        self._reverse = False
-        self._held: int | None = None  # index of the point that the button drags
-        self._loose = False  # whether the held point follows the pointer
-        self._pressed = Pointer((0.0, 0.0))
-        self._grip: Point = (0.0, 0.0)  # from the pointer to the point it holds
-        self._pointer: Pointer | None = None
-        self._closed_at: Point | None = None
+        self._parted: list[Wire | None] = []  # by points in the order they were set: the wire it was set on
         self._maps: dict[Key, LiveWire] = {}
         self._task: Task | None = None
         self._sent: Key | None = None
         self._preview: Preview | None = None
 
     @property
-    def active(self) -> bool:
-        """Whether an outline is open."""
-        return bool(self._points)
-
-    @property
     def preview(self) -> Preview | None:
         """The outline so far and the wire to the pointer, or the whole where a click would close it."""
         return self._preview
 
-    def hover(self, document: Document, pointer: Pointer | None) -> None:
-        """Draw the wire that a click would add."""
-        self._take(document)
-        self._pointer = pointer
-        if self._closed_at is not None and (pointer is None or math.dist(pointer.at, self._closed_at) > pointer.reach):
-            self._closed_at = None
-        self._look()
-
-    def press(self, document: Document, pointer: Pointer) -> None:
-        """Take hold of the point there, or of a new one."""
-        self._take(document)
-        self._settle()
-        self._closed_at = None
-        if document.picture is None:
-            self.kit.say("There is no image with edges to follow")
-            return
-        if not self._points:
-            if self.value_for(document, pointer) is None:
-                return
-            self._reverse = pointer.reverse
-        self._pointer = self._pressed = pointer
-        self._held = self._point_at(pointer)
-        self._loose = self._held is None
-        if self._held is None:
-            self._held = len(self._points)
-            at = self._inside(pointer.at)
-            if self._points:
-                self._wires.append(np.array([self._points[-1], at], np.float64))
-            self._points.append(at)
-            self._straight.append(pointer.straight)
-        x, y = self._points[self._held]
-        self._grip = (0.0, 0.0) if self._loose else (x - pointer.at[0], y - pointer.at[1])
-        self._look()
-
-    def move(self, pointer: Pointer) -> None:
-        """Move the point that is held; one that was there before only once the hand means it."""
-        if self._held is None:
-            return
-        self._pointer = pointer
-        self._loose = self._loose or math.dist(pointer.at, self._pressed.at) > pointer.reach * _STILL
-        if self._loose:
-            self._points[self._held] = self._inside((pointer.at[0] + self._grip[0], pointer.at[1] + self._grip[1]))
-        self._look()
-
     def release(self, pointer: Pointer) -> None:
         """Let the point go; a click on the first one closes."""
-        if self._held is None:
-            return
-        self.move(pointer)
-        closes = self._closes(self._held) and not self._loose
-        self._settle()
-        if closes:
-            self._close(straight=self._pressed.straight)
-            self._closed_at = None if self._points else pointer.at
-        else:
+        held = self._held
+        super().release(pointer)
+        if held is not None and self._points:
             # The hand will go on from the last point: its ways are wanted before it moves.
             (x, y), likely = self._points[-1], _LIKELY * pointer.reach
             self._ask(((x, y), level_for((x, y), (x + likely, y))))
-        self._look()
-
-    def confirm(self) -> bool:
-        """Close along the edge and fill."""
-        if self._points:
-            self._settle()
-            self._close()
             self._look()
-            return True
-        # The second half of a double click on the first point, or Enter after it, means the outline just closed.
-        closed, self._closed_at = self._closed_at is not None, None
-        return closed
-
-    def back(self) -> bool:
-        """Remove the last point."""
-        if not self._points:
-            return False
-        self._settle()
-        self._points.pop()
-        self._straight.pop()
-        del self._wires[max(0, len(self._points) - 1) :]
-        self._look()
-        return True
-
-    def finish(self) -> None:
-        """Drop what is open, and say so."""
-        if self._points:
-            self.kit.say("Scissors dropped: the outline was not closed")
-        self.cancel()
 
     def cancel(self) -> None:
         """Drop what is open, and let go of the image."""
         if self._task is not None:
             self._task.cancel()
         self._task = self._sent = None
-        self._maps.clear()
-        self._forget()
-        self._document = self._pointer = self._closed_at = self._preview = None
+        super().cancel()
 
-    def _forget(self) -> None:
-        self._points.clear()
-        self._straight.clear()
-        self._wires.clear()
-        self._held = None
+    def _ready(self, document: Document) -> bool:
+        if document.picture is None:
+            self.kit.say("There is no image with edges to follow")
+        return document.picture is not None
 
-    def _take(self, document: Document) -> None:
-        """Points belong to one image: drop those of another."""
-        if document is not self._document:
-            self.finish()
-            self._document = document
-
-    def _inside(self, point: Point) -> Point:
+    def _placed(self, at: Point) -> Point:
         """The nearest point of the image, its rim included."""
         assert self._document is not None
         bounds = self._document.bounds
-        return min(max(point[0], 0.0), float(bounds.x1)), min(max(point[1], 0.0), float(bounds.y1))
+        return min(max(at[0], 0.0), float(bounds.x1)), min(max(at[1], 0.0), float(bounds.y1))
 
-    def _point_at(self, pointer: Pointer) -> int | None:
-        """The nearest of the points that the pointer hits."""
-        distances = [math.dist(point, pointer.at) for point in self._points]
-        nearest = min(range(len(distances)), key=distances.__getitem__, default=None)
-        return nearest if nearest is not None and distances[nearest] <= pointer.reach else None
+    def _on_line(self, pointer: Pointer) -> tuple[int, Point] | None:
+        """On a wire between two points; the one that follows the pointer is none."""
+        met = [nearest_on_line(wire, pointer.at)[1:] for wire in self._wires]
+        nearest = min(range(len(met)), key=lambda index: met[index][1], default=None)
+        return None if nearest is None or met[nearest][1] > pointer.reach else (nearest + 1, met[nearest][0])
 
-    def _closes(self, index: int | None) -> bool:
-        return index == 0 and len(self._points) >= _LEAST
+    def _set(self, index: int, at: Point) -> None:
+        """See `PointTool._set`; a wire the point lies on becomes two."""
+        wire = None
+        if index < len(self._points):
+            wire = self._wires[index - 1]
+            piece, here = nearest_on_line(wire, at)[0] + 1, np.array([at], np.float64)
+            self._wires[index - 1 : index] = [
+                np.concatenate([wire[:piece], here]),
+                np.concatenate([here, wire[piece:]]),
+            ]
+        elif self._points:
+            self._wires.append(np.array([self._points[-1], at], np.float64))
+        self._straight.insert(index, self._pressed.straight if wire is None else self._straight[index])
+        self._parted.append(wire)
+        super()._set(index, at)
 
-    def _settle(self) -> None:
-        """Let go of the point that is held, and find the wires on both sides of where it came to lie."""
+    def _remove_last(self) -> int:
+        """See `PointTool._remove_last`; of the wires on both sides one is left, or none at the end."""
+        index, parted = super()._remove_last(), self._parted.pop()
+        del self._straight[index]
+        del self._wires[max(0, index - 1) : index + 1]
+        if parted is not None:
+            start, end = self._points[index - 1], self._points[index]
+            same = tuple(parted[0]) == start and tuple(parted[-1]) == end
+            self._wires.insert(index - 1, parted if same else self._found(start, end, self._straight[index]))
+        return index
+
+    def _forget(self) -> None:
+        super()._forget()
+        for kept in (self._straight, self._wires, self._parted):
+            kept.clear()
+        self._maps.clear()
+
+    def _let_go(self) -> None:
+        """Let the point go, and find the wires on both sides of where it came to lie."""
         held, self._held = self._held, None
         if held is None or not self._loose:
             return
@@ -195,20 +122,10 @@ class ScissorsTool(Tool):
             wire = self._found(self._points[held + 1], self._points[held], self._straight[held + 1])
             self._wires[held] = wire[::-1]
 
-    def _close(self, *, straight: bool = False) -> None:
-        """Fill and forget the outline; it stays when it cannot be filled yet."""
-        assert self._document is not None
-        if len(self._points) < _LEAST:
-            self.kit.say("Scissors need two points: click along the edge to add them, Esc drops the outline")
-            return
-        value = self.value_for(self._document, Pointer(self._points[0], reverse=self._reverse))
-        if value is None:
-            return
-        last = self._found(self._points[-1], self._points[0], straight)
-        outline = np.concatenate([*self._wires, last])
-        self._forget()
-        self._maps.clear()
-        self.write(self._document, rasterise(outline, self._document.bounds), value)
+    def _outline(self, click: Pointer | None) -> Ring:
+        """Back to the first point along the edge, or straight when it was clicked with Shift."""
+        straight = click is not None and click.straight
+        return np.concatenate([*self._wires, self._found(self._points[-1], self._points[0], straight)])
 
     def _found(self, start: Point, end: Point, straight: bool) -> Wire:
         """The wire between two points, here and now."""
@@ -259,13 +176,11 @@ class ScissorsTool(Tool):
 
     def _look(self) -> None:
         """Draw what there is, and what a click would add to it."""
-        document, pointer = self._document, self._pointer
-        if document is None or not self._points:
+        pointer = self._pointer
+        if self._document is None or not self._points:
             self._preview = None
             return
-        value = intended(self.palette, document, Pointer(self._points[0], reverse=self._reverse))
-        value = VOID if value is None else value
-        points, handles = self._points, tuple(self._points)
+        value, points, handles = self._value, self._points, tuple(self._points)
         lines, busy = list(self._wires), False
         for index in {(self._held or 0) - 1, self._held or 0} if self._held is not None and self._loose else ():
             if 0 <= index < len(lines):
@@ -274,14 +189,17 @@ class ScissorsTool(Tool):
         if self._held is not None or pointer is None:
             self._preview = Preview(value, lines=tuple(lines), handles=handles, busy=busy)
             return
-        hit = self._point_at(pointer)
+        hit = self._hit(pointer)
         if self._closes(hit):
             last, busy = self._shown(points[-1], points[0], pointer.straight)
             ring = np.concatenate([*lines, last])
             self._preview = Preview(value, rings=(ring,), handles=handles, text="Close", busy=busy)
             return
-        if hit is None:
-            wire, busy = self._shown(points[-1], self._inside(pointer.at), pointer.straight)
+        on_wire = self._on_line(pointer) if hit is None else None
+        if on_wire is not None:
+            handles = (*handles, on_wire[1])
+        elif hit is None:
+            wire, busy = self._shown(points[-1], self._placed(pointer.at), pointer.straight)
             lines.append(wire)
         self._preview = Preview(value, lines=tuple(lines), handles=handles, busy=busy)
 

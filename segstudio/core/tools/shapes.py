@@ -1,5 +1,6 @@
 """Shapes drawn in one drag: lasso, rectangle, ellipse."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -22,6 +23,8 @@ _SIDE = 2048  # of the window for a preview when nobody says what is visible
 
 class _DragShape(Tool, ABC):
     """What one drag draws, filled on release."""
+
+    reads_labels = False
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
@@ -67,7 +70,7 @@ class _DragShape(Tool, ABC):
             return
         parts = self._parts(document.bounds)
         if parts is not None:
-            self.write(document, parts, self._value)
+            self.write(document, parts, self._value, area=self._area())
 
     def cancel(self) -> None:
         """Drop the shape."""
@@ -84,6 +87,10 @@ class _DragShape(Tool, ABC):
     @abstractmethod
     def _parts(self, bounds: Rect) -> Iterator[tuple[Rect, Bool]] | None:
         """What to fill; None for a click, which draws nothing."""
+
+    @abstractmethod
+    def _area(self) -> Rect:
+        """A rectangle that holds it."""
 
 
 class LassoTool(_DragShape):
@@ -122,6 +129,10 @@ class LassoTool(_DragShape):
     def _parts(self, bounds: Rect) -> Iterator[tuple[Rect, Bool]] | None:
         return rasterise(np.array(self._points, np.float64), bounds) if len(self._points) > 2 else None
 
+    def _area(self) -> Rect:
+        (x0, y0), (x1, y1) = np.min(self._points, axis=0), np.max(self._points, axis=0)
+        return Rect(math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
+
 
 class _BoxTool(_DragShape):
     """A shape dragged from corner to corner, in whole pixels: the pixels under press and release belong to its box.
@@ -157,6 +168,9 @@ class _BoxTool(_DragShape):
             self.kit.say(f"{self.label}: drag from corner to corner")
             return None
         return self._fill(_floats(self._box()), bounds)
+
+    def _area(self) -> Rect:
+        return self._box()
 
     def _box(self) -> Rect:
         (x0, y0), (x1, y1) = self._from.pixel, self._to.pixel

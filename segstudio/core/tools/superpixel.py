@@ -1,17 +1,21 @@
 """Superpixel brush: paints whole segments of the image."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from segstudio.core.arrays import Bool
 from segstudio.core.background import Task
 from segstudio.core.classes import VOID
-from segstudio.core.document import Document, Gesture
+from segstudio.core.document import Document
 from segstudio.core.geometry import EMPTY, Rect
+from segstudio.core.gesture import Gesture
+from segstudio.core.history import Patch
 from segstudio.core.strokes import Point
 from segstudio.core.superpixels import I32, MAX_CELL, MIN_CELL, UNKNOWN, SuperpixelMap
 from segstudio.core.tools.base import Kit, Pointer, Preview, Tool, ToolName
+from segstudio.core.tools.cells import Surroundings
 from segstudio.core.tools.preview import intended, writable
 
 _AHEAD = 2  # tiles in each direction around the pointer that are made ready when they are visible
@@ -24,7 +28,8 @@ Pixel = tuple[int, int]
 class SuperpixelTool(Tool):
     """Paints every superpixel the pointer crosses between press and release, as one stroke.
 
-    Segments whose tile is not known yet are painted as soon as it is, at the latest on release.
+    Segments whose tile is not known yet are painted as soon as it is; those that are missing when the button goes up
+    are found and painted away.
     """
 
     name: ToolName = "superpixel"
@@ -37,13 +42,15 @@ class SuperpixelTool(Tool):
         self._pointer: Pointer | None = None
         self._segment: tuple[SuperpixelMap, int, Rect, Bool] | None = None
         self._preview: Preview | None = None
+        self._around = Surroundings(lambda: kit.background, self._show_more)
         self._turned = 0.0
         self._text = ""
         self._task: Task | None = None
         self._pumping = False
         self._gesture: Gesture | None = None
         self._value = VOID
-        self._crossed: dict[Pixel, None] = {}
+        self._waiting: dict[Rect, dict[Pixel, None]] = {}  # pixels crossed, by the missing tile that they wait for
+        self._owed: list[tuple[SuperpixelMap, list[Pixel]]] = []  # the same, of cells that were turned meanwhile
         self._painted: set[int] = set()
 
     @property
@@ -89,7 +96,7 @@ class SuperpixelTool(Tool):
             self._go_on(self._pointer.at, pointer)
 
     def release(self, pointer: Pointer) -> None:
-        """End the stroke, once every segment on the way is painted."""
+        """End the stroke; it is over when every segment on the way is painted."""
         self.move(pointer)
         self._end()
 
@@ -102,8 +109,9 @@ class SuperpixelTool(Tool):
         self.palette.cell = cell
         if self._document is not None and self._map is not None and self._map.cell != cell:
             # What was crossed so far was crossed with the cells of before.
-            self._settle()
+            owed = self._debts()
             self._take(self._document)
+            self._owed = owed
         self._text = f"cells of {cell} px"
         self._look()
         self._pump()
@@ -140,8 +148,9 @@ class SuperpixelTool(Tool):
         return self._map is not None
 
     def _forget(self) -> None:
-        self._crossed.clear()
+        self._waiting.clear()
         self._painted.clear()
+        self._owed = []
 
     def _rest(self) -> None:
         """Let the background stop."""
@@ -150,67 +159,90 @@ class SuperpixelTool(Tool):
         self._task = None
 
     def _end(self) -> None:
-        """Finish the running stroke, if any."""
-        if self.active and self._gesture is not None:
-            self._settle()
-            self._gesture.finish()
+        """Finish the running stroke, if any; away, when segments it crossed are not known yet."""
+        gesture = self._gesture
+        if self.active and gesture is not None:
+            if owed := self._debts():
+                self._settle(gesture, owed)
+            else:
+                gesture.finish()
         self._gesture = None
         self._forget()
 
     def _go_on(self, start: Point, pointer: Pointer) -> None:
         assert self._map is not None
         self._pointer = pointer
-        self._crossed.update(dict.fromkeys(_pixels_between(start, pointer.at, self._map.picture.bounds)))
-        self._paint()
+        self._paint(_pixels_between(start, pointer.at, self._map.picture.bounds))
         self._look()
         self._pump()
 
-    def _paint(self) -> None:
-        """Paint the segments crossed, as far as they are known."""
+    def _paint(self, crossed: Iterable[Pixel]) -> None:
+        """Paint the segments of some pixels, as far as they are known; the others wait."""
         found = self._map
         if found is None or self._gesture is None or not self.active:
             return
-        rect, where = EMPTY, np.zeros((0, 0), np.bool_)
+        rect, where, unknown = EMPTY, np.zeros((0, 0), np.bool_), EMPTY
         if self._segment is not None and self._segment[0] is found and self._segment[1] in self._painted:
             rect, where = self._segment[2:]
-        waiting: list[Pixel] = []
-        for x, y in self._crossed:
+        for x, y in crossed:
             if rect.contains(x, y) and where[y - rect.y0, x - rect.x0]:
+                continue
+            if unknown.contains(x, y):  # one move may cross thousands of pixels
+                self._waiting[unknown][x, y] = None
+                continue
+            if not found.ready(tile := found.tile_at(x, y)):
+                unknown = tile
+                self._waiting.setdefault(tile, {})[x, y] = None
                 continue
             number = found.number_at(x, y)
             if number in self._painted:
                 continue
-            if number == UNKNOWN or found.missing(found.reach(number)):
-                waiting.append((x, y))
+            if missing := found.missing(found.around(x, y) if number == UNKNOWN else found.reach(number)):
+                self._waiting.setdefault(missing[0], {})[x, y] = None
                 continue
             rect, where = self._known(found, number)
             self._gesture.fill(rect, where, self._value)
             self._painted.add(number)
-        self._crossed = dict.fromkeys(waiting)
 
-    def _settle(self) -> None:
-        """Paint all segments crossed, here and now."""
-        if self._map is None or not self.active or not self._crossed:
-            return
-        self._pumping = True  # the tile on its way is of use, another one would be computed twice
-        try:
-            if self._task is not None and not self._task.over:
-                self._task.wait()
-            # One by one: a path may cross more tiles than the map keeps.
-            for x, y in list(self._crossed):
-                self._crossed = {(x, y): None}
-                self._map.prepare(self._map.around(x, y))
-                self._map.prepare(self._map.reach(self._map.number_at(x, y)))
-                self._paint()
-        finally:
-            self._pumping = False
-            self._crossed.clear()
+    def _debts(self) -> list[tuple[SuperpixelMap, list[Pixel]]]:
+        """Pixels crossed whose segments are not painted yet, and in which cells."""
+        waiting = [pixel for pixels in self._waiting.values() for pixel in pixels]
+        return [*self._owed, (self._map, waiting)] if waiting and self._map is not None else self._owed
+
+    def _settle(self, gesture: Gesture, owed: list[tuple[SuperpixelMap, list[Pixel]]]) -> None:
+        """Find and paint what is missing, and end the stroke."""
+        value = self._value
+        copies = [(found.copy(), pixels) for found, pixels in owed]  # the maps stay with the hand
+
+        def write(gesture: Gesture) -> None:
+            for found, pixels in copies:
+                painted: set[int] = set()
+                rect, where = EMPTY, np.zeros((0, 0), np.bool_)
+                for x, y in pixels:
+                    if rect.contains(x, y) and where[y - rect.y0, x - rect.x0]:
+                        continue
+                    gesture.check()
+                    # One by one: a path may cross more tiles than the map keeps.
+                    found.prepare(found.around(x, y))
+                    number = found.number_at(x, y)
+                    if number not in painted:
+                        painted.add(number)
+                        found.prepare(found.reach(number))
+                        rect, where = found.segment(number)
+                        gesture.fill(rect, where, value)
+
+        def done(_patch: Patch | None) -> None:
+            for (found, _), (copy, _) in zip(owed, copies, strict=True):
+                found.learn(copy)
+
+        gesture.work(self.kit.background, write, done)
 
     def _look(self) -> None:
         """Make the preview follow the pointer; it stays the same object while it shows the same."""
         found, pointer, document = self._map, self._pointer, self._document
         if found is None or pointer is None or document is None:
             self._preview = self._segment = None
+            self._around.forget()
             return
         value = self._value if self.active else intended(self.palette, document, pointer)
         x, y = pointer.pixel
@@ -223,9 +255,15 @@ class SuperpixelTool(Tool):
             self._segment = None
         else:
             self._known(found, number, busy=busy)
-        preview = Preview(value, self._mask(document, pointer, value), text=self._text, busy=busy)
+        self._around.look(found, pointer)
+        mask, grid = self._mask(document, pointer, value), self._around.grid
+        preview = Preview(value, mask, text=self._text, busy=busy, grid=grid)
         if not _alike(preview, self._preview):
             self._preview = preview
+
+    def _show_more(self) -> None:
+        self._look()
+        self.changed()
 
     def _known(self, found: SuperpixelMap, number: int, *, busy: bool = False) -> tuple[Rect, Bool]:
         """A segment as far as it is known; the one asked for last is at hand unless it was `busy` growing."""
@@ -265,7 +303,7 @@ class SuperpixelTool(Tool):
         def done(numbers: I32) -> None:
             found.keep(tile, numbers)
             if found is self._map:
-                self._paint()
+                self._paint(self._waiting.pop(tile, ()))
                 self._look()
                 self.changed()
                 self._pump()
@@ -277,12 +315,12 @@ class SuperpixelTool(Tool):
         if found is None or pointer is None:
             return None
         x, y = pointer.pixel
-        needed = [(x, y)] if found.picture.bounds.contains(x, y) else []
-        for pixel in [*needed, *self._crossed]:
-            number = found.number_at(*pixel)
-            missing = found.missing(found.around(*pixel) if number == UNKNOWN else found.reach(number))
-            if missing:
+        if found.picture.bounds.contains(x, y):
+            number = found.number_at(x, y)
+            if missing := found.missing(found.around(x, y) if number == UNKNOWN else found.reach(number)):
                 return missing[0]
+        if self._waiting:
+            return next(iter(self._waiting))
         if pointer.visible is None:
             return None
         far = _AHEAD * found.tile_side
@@ -293,6 +331,8 @@ class SuperpixelTool(Tool):
 
 def _alike(one: Preview, other: Preview | None) -> bool:
     if other is None or (one.value, one.text, one.busy) != (other.value, other.text, other.busy):
+        return False
+    if one.grid is not other.grid:
         return False
     if one.mask is None or other.mask is None:
         return one.mask is other.mask
@@ -310,7 +350,8 @@ def _pixels_between(start: Point, end: Point, bounds: Rect) -> list[Pixel]:
     way = b - a
     first, last = 0.0, 1.0
     for axis in np.flatnonzero(way):
-        ends = sorted(((low[axis] - a[axis]) / way[axis], (high[axis] - a[axis]) / way[axis]))
+        with np.errstate(over="ignore"):  # a way shorter than numbers can tell ends infinitely far from a side
+            ends = sorted(((low[axis] - a[axis]) / way[axis], (high[axis] - a[axis]) / way[axis]))
         first, last = max(first, ends[0]), min(last, ends[1])
     if first > last:
         return []

@@ -14,6 +14,7 @@ class PanTool(Tool):
     label = "Pan"
     cursor: Cursor = "hand"
     looks = True
+    reads_labels = False
 
 
 class LevelTool(Tool):
@@ -23,6 +24,7 @@ class LevelTool(Tool):
     label = "Window/level"
     cursor: Cursor = "level"
     looks = True
+    reads_labels = False
     _last: Point | None = None
 
     def press(self, document: Document, pointer: Pointer) -> None:  # noqa: ARG002  # any document will do

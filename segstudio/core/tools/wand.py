@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from segstudio.core.arrays import U8, Bool
 from segstudio.core.background import Stop
 from segstudio.core.classes import VOID
 from segstudio.core.document import Document
 from segstudio.core.geometry import Rect
+from segstudio.core.gesture import Gesture
+from segstudio.core.history import Patch
 from segstudio.core.picture import Picture
 from segstudio.core.similar import seed_colour, similar, similar_parts
 from segstudio.core.strokes import Point
@@ -30,6 +31,7 @@ class _Drag:
     start: Point
     screen_pixel: float
     tolerance: int
+    before: int  # the tolerance that holds again when the drag is dropped
 
     def tolerance_at(self, at: Point) -> int:
         """To the right and up raises it, a level every two pixels of the screen."""
@@ -137,7 +139,8 @@ class WandTool(Tool):
             return
         screen_pixel = max(pointer.reach, 1e-6) / _SCREEN_PIXELS_OF_REACH
         self._document, self._pointer = document, pointer
-        self._drag = _Drag(pointer.pixel, value, pointer.at, screen_pixel, _bounded(self.palette.tolerance))
+        tolerance = _bounded(self.palette.tolerance)
+        self._drag = _Drag(pointer.pixel, value, pointer.at, screen_pixel, tolerance, tolerance)
         self._tells = True
         self._look(pointer.pixel, value)
 
@@ -145,6 +148,7 @@ class WandTool(Tool):
         """Set the tolerance."""
         if self._drag is not None:
             self._pointer = pointer
+            self._set_tolerance(self._tolerance)
             self._look(self._drag.seed, self._drag.value)
 
     def release(self, pointer: Pointer) -> None:
@@ -160,6 +164,7 @@ class WandTool(Tool):
         self._turned -= whole
         if self._drag is not None:
             self._drag = replace(self._drag, tolerance=_bounded(self._drag.tolerance + whole))
+            self._set_tolerance(self._tolerance)
         else:
             self.palette.tolerance = _bounded(self.palette.tolerance + whole)
         self._tells = True
@@ -184,31 +189,51 @@ class WandTool(Tool):
             return _bounded(self.palette.tolerance)
         return self._drag.tolerance_at(self._pointer.at)
 
+    def _set_tolerance(self, tolerance: int) -> None:
+        """Let the options follow the drag."""
+        if tolerance != self.palette.tolerance:
+            self.palette.tolerance = tolerance
+            self.kit.turned()
+
     def _forget(self) -> None:
+        if self._drag is not None:
+            self._set_tolerance(self._drag.before)
         self._newest.drop()
         self._document = self._pointer = self._drag = self._question = self._shown = None
         self._tells = False
 
     def _commit(self) -> None:
         document, drag, tolerance = self._document, self._drag, self._tolerance
+        if drag is not None:
+            self._drag = replace(drag, before=tolerance)
         self._forget()
         if document is None or drag is None or document.picture is None:
             return
-        self.palette.tolerance = tolerance
         if drag.value != VOID and drag.value >= len(document.classes):
             return  # the class went away during the drag
-        parts = similar_parts(
-            document.picture,
-            drag.seed,
-            tolerance,
-            contiguous=self.palette.contiguous,
-            softness=self.palette.softness,
-        )
-        first = next(parts, None)
-        if first is None:
-            self.kit.say(f"Nothing is left of that region when it is smoothed by {self.palette.softness} px")
-        else:
-            self.write(document, chain([first], parts), drag.value)
+        picture, value, palette, found = document.picture, drag.value, self.palette, False
+        contiguous, softness = palette.contiguous, palette.softness
+
+        def write(gesture: Gesture) -> None:
+            nonlocal found
+            parts = similar_parts(
+                picture,
+                drag.seed,
+                tolerance,
+                contiguous=contiguous,
+                softness=softness,
+                stop=lambda: gesture.dropped,
+            )
+            for rect, where in parts:
+                found = True
+                gesture.fill(rect, where, value)
+            gesture.check()
+
+        def done(_patch: Patch | None) -> None:
+            if not found:
+                self.kit.say(f"Nothing is left of that region when it is smoothed by {softness} px")
+
+        self.edit(document, write, value, done=done)
 
     def _look(self, seed: tuple[int, int], value: int) -> None:
         """Ask for what would be written, unless just that is shown or on its way."""

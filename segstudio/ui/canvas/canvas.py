@@ -21,6 +21,7 @@ from segstudio.core.tools.base import Palette, Pointer, Tool
 from segstudio.core.view import View
 from segstudio.ui.canvas.pointing import Drag, drag_of, pinch_of, shape_of, wheel_of
 from segstudio.ui.canvas.tool_view import ToolView
+from segstudio.ui.releases import Releases
 
 _SIZE_STEP = 1.1
 _RESIZE_REACH = 8.0  # widget pixels of Alt+right-drag a size step takes
@@ -30,6 +31,7 @@ _PAN: Held = "pan"
 _PEEK: Held = "peek"
 _CLOSE_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _TOOL_KEYS = (*_CLOSE_KEYS, Qt.Key.Key_Backspace)
+_ALT_KEYS = (Qt.Key.Key_Alt, Qt.Key.Key_Meta)  # the second is what Alt is called while Shift is down
 _LEFT, _RIGHT, _NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.NoButton
 _OWN_EVENTS = frozenset(
     {
@@ -70,6 +72,7 @@ class Canvas(ToolView):
         self._button = _NONE
         self._from = QPointF()
         self._space = False
+        self._releases = Releases(self)
         self._held_keys: dict[int, Held] = {Qt.Key.Key_Space: _PAN, Qt.Key.Key_QuoteLeft: _PEEK}
 
     def set_tool(self, tool: Tool) -> None:
@@ -253,8 +256,8 @@ class Canvas(ToolView):
             return True
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
             plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-            if plain and self._is_tools(event.key()):
-                event.accept()
+            if event.key() in _ALT_KEYS or (plain and self._is_tools(event.key())):
+                event.accept()  # Alt too: a menu bar that hears of it takes the focus when it goes up
                 return True
         return super().event(event)
 
@@ -279,6 +282,7 @@ class Canvas(ToolView):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Qt's virtual: a key let go elsewhere must not stay held here."""
+        self._releases.settle()
         self._space = False
         self.peeked.emit(False)
         self._show_pointer()
@@ -292,20 +296,26 @@ class Canvas(ToolView):
     def _is_tools(self, key: int) -> bool:
         """Whether a key is the tool's at present, whatever menus say."""
         tool = self._tool
-        if tool is None or key == Qt.Key.Key_Escape:
-            return tool is not None and tool.active
-        return tool.unfinished and key in _TOOL_KEYS
+        if key == Qt.Key.Key_Escape:
+            return self.away is not None or (tool is not None and tool.active)
+        return tool is not None and tool.unfinished and key in _TOOL_KEYS
 
     def _hold(self, event: QKeyEvent, down: bool) -> bool:
         """Whether the key is one that acts while it is held."""
         held = self._held_keys.get(event.key())
         if held is None:
             return False
-        if event.isAutoRepeat():
+        if event.isAutoRepeat() or (down and self._releases.came_down(event)):
             return True
+        if down:
+            self._set_held(held, True)
+        else:
+            self._releases.went_up(event, lambda: self._set_held(held, False))
+        return True
+
+    def _set_held(self, held: Held, down: bool) -> None:
         if held == "pan":
             self._space = down
             self._show_pointer()
         else:
             self.peeked.emit(down)
-        return True

@@ -12,8 +12,10 @@ from segstudio.core.view import View
 from segstudio.ui.panels.parts import describe
 from segstudio.ui.theme import Tokens
 
-SIDE = 180  # widget pixels of the longer side
+SIDE = 180  # widget pixels of the longer side, at most
+_SHARE = 5  # and at most one part of so many of the canvas, across and down
 _SHORTEST = 32  # so that the map of a single row of pixels can still be hit
+_LEAST_ROOM = 40  # widget pixels across and down that the canvas must spare for it
 _GAP = 12  # to the canvas's edge
 _LEAST_FRAME = 8.0
 _SLACK = 0.5  # screen pixels of the image that may be out of sight and not count
@@ -38,8 +40,7 @@ class Minimap(QWidget):
         self._tokens = tokens
         self._image: U8 | None = None
         self._size = (1, 1)
-        self._seen: QRectF | None = None  # part of the image in the view, in image coordinates
-        self._partly = False
+        self._shown: tuple[View, tuple[int, int]] | None = None  # how the canvas looks at it, and its room
         self._on = True
         self._scaled: QPixmap | None = None
         describe(self, "Minimap", "The whole image; click or drag to move the view")
@@ -67,7 +68,6 @@ class Minimap(QWidget):
             size: width and height of the full image, in pixels.
         """
         self._image, self._size, self._scaled = image, size, None
-        self.resize(self._fitting())
         self._place()
         self._show_or_hide()
         self.update()
@@ -79,11 +79,7 @@ class Minimap(QWidget):
             view: of the canvas.
             room: its width and height, in physical pixels.
         """
-        (left, top), (right, bottom) = view.to_image((0, 0)), view.to_image(room)
-        width, height = self._size
-        slack = _SLACK / view.scale
-        self._partly = left > slack or top > slack or right < width - slack or bottom < height - slack
-        before, self._seen = self._frame(), QRectF(QPointF(left, top), QPointF(right, bottom))
+        before, self._shown = self._frame(), (view, room)
         self._place()
         self._show_or_hide()
         if self._frame() != before:
@@ -139,28 +135,58 @@ class Minimap(QWidget):
 
     # Where things are
 
+    @property
+    def _scale(self) -> float:
+        """Widget pixels an image pixel takes."""
+        (width, height), (across, down) = self._size, self._spared()
+        return min(across / width, down / height)
+
+    def _spared(self) -> tuple[int, int]:
+        """Width and height the canvas spares, without the border."""
+        canvas = self._canvas
+        return min(SIDE, canvas.width() // _SHARE - 2), min(SIDE, canvas.height() // _SHARE - 2)
+
     def _fitting(self) -> QSize:
         """Of the image's shape, unless that is so long that nothing could be hit; with a border of one pixel."""
-        width, height = self._size
-        scale = SIDE / max(width, height)
-        return QSize(max(_SHORTEST, round(width * scale)) + 2, max(_SHORTEST, round(height * scale)) + 2)
+        area = self._picture_size()
+        return QSize(max(_SHORTEST, area.width()) + 2, max(_SHORTEST, area.height()) + 2)
+
+    def _picture_size(self) -> QSize:
+        scale = self._scale
+        return QSize(*(max(1, round(length * scale)) for length in self._size))
 
     def _area(self) -> QRect:
         """Where the image is drawn."""
-        width, height = self._size
-        scale = SIDE / max(width, height)
-        size = QSize(max(1, round(width * scale)), max(1, round(height * scale)))
+        size = self._picture_size()
         return QRect(QPoint((self.width() - size.width()) // 2, (self.height() - size.height()) // 2), size)
+
+    def _seen(self) -> QRectF | None:
+        """Part of the image in the view, in image coordinates, which may go beyond the image."""
+        if self._shown is None:
+            return None
+        view, room = self._shown
+        return QRectF(QPointF(*view.to_image((0, 0))), QPointF(*view.to_image(room)))
+
+    @property
+    def _partly(self) -> bool:
+        """Whether some of the image is out of sight."""
+        seen = self._seen()
+        if seen is None or self._shown is None:
+            return False
+        (width, height), slack = self._size, _SLACK / self._shown[0].scale
+        before, after = min(-seen.left(), -seen.top()), min(seen.right() - width, seen.bottom() - height)
+        return min(before, after) < -slack
 
     def _frame(self) -> QRect | None:
         """What is seen, in widget pixels; not smaller than the eye can find."""
-        if self._seen is None:
+        seen = self._seen()
+        if seen is None:
             return None
         area, (width, height) = self._area(), self._size
         across, down = area.width() / width, area.height() / height
         least_across, least_down = min(_LEAST_FRAME, self.width()), min(_LEAST_FRAME, self.height())
-        left, right = self._side(self._seen.left() * across, self._seen.right() * across, least_across, area.width())
-        top, bottom = self._side(self._seen.top() * down, self._seen.bottom() * down, least_down, area.height())
+        left, right = self._side(seen.left() * across, seen.right() * across, least_across, area.width())
+        top, bottom = self._side(seen.top() * down, seen.bottom() * down, least_down, area.height())
         frame = QRectF(QPointF(area.left() + left, area.top() + top), QPointF(area.left() + right, area.top() + bottom))
         return frame.toAlignedRect().intersected(self.rect())
 
@@ -177,15 +203,16 @@ class Minimap(QWidget):
         return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
 
     def _place(self) -> None:
-        canvas = self._canvas
+        canvas, fitting = self._canvas, self._fitting()
+        if self.size() != fitting:
+            self.resize(fitting)
         corner = QPoint(canvas.width() - self.width() - _GAP, canvas.height() - self.height() - _GAP)
         if self.pos() != corner:
             self.move(corner)
 
     def _show_or_hide(self) -> None:
-        canvas = self._canvas
-        fits = canvas.width() > 2 * self.width() and canvas.height() > 2 * self.height()
-        self.setVisible(self._on and self._partly and fits and self._image is not None and self._seen is not None)
+        fits = min(self._spared()) >= _LEAST_ROOM
+        self.setVisible(self._on and self._partly and fits and self._image is not None)
 
     def _picture(self, size: QSize) -> QPixmap | None:
         """The image at the screen's own resolution, made once."""

@@ -5,20 +5,23 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPen, QPolygonF
 
-from segstudio.core.arrays import Bool
+from segstudio.core.arrays import U8, Bool
 from segstudio.core.geometry import EMPTY, Rect
 from segstudio.core.render import render_mask
 from segstudio.core.strokes import Point
 from segstudio.core.tools.base import Preview, Ring
 from segstudio.core.view import View
-from segstudio.ui.canvas.drawing import argb_image
+from segstudio.ui.canvas.drawing import argb_image, segments_image
 
 _HANDLE = 4.0  # half the side of a handle, in widget pixels
 _GAP = 16  # widget pixels from the pointer to its text
 _TINT = 0.35
 _FLASH = QColor("#e5534b")
+_LARGEST = 5_000_000  # pixels of a picture of segments: more only come by zooming in until they are asked for anew
+
+Grid = tuple[Rect, U8]
 
 
 class Overlay:
@@ -34,9 +37,16 @@ class Overlay:
         self._at: Point | None = None
         self._color = QColor("white")
         self._flash: tuple[tuple[Rect, Bool], ...] = ()
+        self._replaced: tuple[Rect, ...] = ()  # where segments are drawn since the last change, or no longer
+        self._picture: tuple[Grid, tuple[float, ...], QImage] | None = None  # of segments, and what it was drawn for
 
     def show(self, preview: Preview | None, at: Point | None, color: QColor) -> None:
         """What to draw from now on; `at` is where the pointer is, in image coordinates."""
+        before, after = (None if one is None else one.grid for one in (self._preview, preview))
+        # They cover much and stay the same while the pointer moves on: they are not to be painted with all the rest.
+        self._replaced = tuple(grid[0] for grid in (before, after) if grid is not None and before is not after)
+        if after is None:
+            self._picture = None
         self._preview, self._at, self._color = preview, at, color
 
     def flash(self, where: Sequence[tuple[Rect, Bool]]) -> None:
@@ -45,13 +55,13 @@ class Overlay:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to draw."""
-        return self._preview is None and not self._flash
+        """Whether there is nothing to draw, nor to wipe away."""
+        return self._preview is None and not self._flash and not self._replaced
 
     def bounds(self, view: View, ratio: float, font: QFont) -> Rect:
-        """Physical pixels it touches."""
+        """Physical pixels that what may have changed touches."""
         box = EMPTY
-        for rect, _ in self._flash:
+        for rect in (*self._replaced, *(rect for rect, _ in self._flash)):
             box = box.union(view.rect_to_view(rect))
         preview = self._preview
         if preview is None:
@@ -78,6 +88,8 @@ class Overlay:
         preview = self._preview
         if preview is None:
             return
+        if preview.grid is not None:
+            self._draw_segments(painter, ratio, view, preview.grid)
         if preview.mask is not None:
             self._draw_mask(painter, ratio, view, rect, preview.mask, self._color.lighter(115), _TINT)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
@@ -108,6 +120,21 @@ class Overlay:
         image = argb_image(render_mask(mask, view, part, (color.red(), color.green(), color.blue()), fill))
         image.setDevicePixelRatio(ratio)
         painter.drawImage(QPointF(part.x0 / ratio, part.y0 / ratio), image)
+
+    def _draw_segments(self, painter: QPainter, ratio: float, view: View, grid: Grid) -> None:
+        (left, top), (right, bottom) = (
+            (math.ceil(x - 0.5), math.ceil(y - 0.5))
+            for x, y in (view.to_view((grid[0].x0, grid[0].y0)), view.to_view((grid[0].x1, grid[0].y1)))
+        )
+        part = Rect(left, top, right, bottom)
+        if part.empty or part.width * part.height > _LARGEST:
+            return
+        look = view.scale, view.x % 1, view.y % 1, ratio
+        if self._picture is None or self._picture[0] is not grid or self._picture[1] != look:
+            image = segments_image(grid, view, part)
+            image.setDevicePixelRatio(ratio)
+            self._picture = grid, look, image
+        painter.drawImage(QPointF(left / ratio, top / ratio), self._picture[2])
 
     def _draw_handles(self, painter: QPainter, ratio: float, view: View, handles: Sequence[Point]) -> None:
         painter.setPen(QPen(QColor(0, 0, 0, 180), 1))

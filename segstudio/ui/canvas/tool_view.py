@@ -1,5 +1,6 @@
 """A viewport with a tool in the hand: its cursor, its preview, and what protection kept from it."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, Qt, Signal
@@ -7,17 +8,18 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from segstudio.core.classes import VOID
+from segstudio.core.gesture import Gesture
 from segstudio.core.scene import Scene
 from segstudio.core.strokes import Point
-from segstudio.core.tools.base import Palette, Pointer, Tool
+from segstudio.core.tools.base import Palette, Pointer, Preview, Tool
 from segstudio.core.tools.brush import BrushTool
 from segstudio.core.view import View
-from segstudio.ui.canvas.viewport import Viewport
+from segstudio.ui.canvas.marked import MarkedView
 
 _REACH = 5.0  # widget pixels within which a point counts as hit
 
 
-class ToolView(Viewport):
+class ToolView(MarkedView):
     """Hands pointers to the tool, and draws what it shows.
 
     Args:
@@ -41,6 +43,8 @@ class ToolView(Viewport):
         self._tool: Tool | None = None
         self._waiting: Tool | None = None  # has a shape open while a tool that only looks is in the hand
         self._painting = False
+        self._shown: Preview | None = None  # by the tool, the last time it was asked
+        self._kept: Preview | None = None  # of what is being done away
         self._spot: QPointF | None = None  # widget position of the pointer while it is over the view
         self.view_changed.connect(self._stay)
 
@@ -75,7 +79,13 @@ class ToolView(Viewport):
     @property
     def occupied(self) -> bool:
         """Whether there is something that undo would drop."""
-        return self._painting or (self._tool is not None and self._tool.unfinished)
+        return self._painting or self.away is not None or (self._tool is not None and self._tool.unfinished)
+
+    @property
+    def away(self) -> Gesture | None:
+        """The gesture that is being done away, if any: Esc and undo drop it."""
+        gesture = None if self.document is None else self.document.gesture
+        return gesture if gesture is not None and gesture.away else None
 
     def palette_changed(self) -> None:
         """Class, size or preview changed: the cursor and the preview show it."""
@@ -90,7 +100,8 @@ class ToolView(Viewport):
         else:
             value = VOID if isinstance(tool, BrushTool) and tool.erases else self._palette.value
             self.place_cursor(at, self._palette.size, self._color(value), self._palette.shape)
-        preview = tool.preview
+        self._shown = tool.preview
+        preview = self._shown or self._kept
         self.show_preview(preview, at, self._color(VOID if preview is None else preview.value))
 
     def options_changed(self) -> None:
@@ -107,6 +118,7 @@ class ToolView(Viewport):
         """See `Viewport.show_scene`."""
         super().show_scene(scene, view)
         scene.document.on_spared.append(self._spared)
+        scene.document.on_away.append(self._went_away)
 
     def release_document(self) -> None:
         """Show nothing; a running stroke is finished first."""
@@ -115,15 +127,13 @@ class ToolView(Viewport):
             self._hover_tool(None)
         if self.document is not None:
             self.document.on_spared.remove(self._spared)
+            self.document.on_away.remove(self._went_away)
+        self._kept = None
         super().release_document()
 
     def pointer_pixel(self) -> tuple[int, int] | None:
-        """Image pixel under the pointer, where Enter and Backspace act; None when it is elsewhere."""
-        at = self._at
-        if self.document is None or at is None:
-            return None
-        pixel = int(at[0] // 1), int(at[1] // 1)
-        return pixel if self.document.bounds.contains(*pixel) else None
+        """Image pixel under the pointer, here or in the second view, where keys act; None when it is elsewhere."""
+        return self.cross if self._spot is None else self.pixel_at(self._spot)
 
     # Strokes
 
@@ -136,9 +146,15 @@ class ToolView(Viewport):
         self._put_down()
 
     def cancel_stroke(self) -> None:
-        """Drop what the tool is doing, leaving no trace."""
-        if self._tool is not None:
-            self._tool.cancel()
+        """Drop what is being done away, otherwise what the tool is doing, leaving no trace."""
+        away, tool = self.away, self._tool
+        if away is not None:
+            away.cancel()
+            if tool is None or not tool.active:  # the press that began it is over, too
+                self._put_down()
+            return
+        if tool is not None:
+            tool.cancel()
         self._put_down()
 
     def step_back(self) -> bool:
@@ -160,6 +176,8 @@ class ToolView(Viewport):
         if self._tool is not None and self.document is not None:
             self._painting = True
             self.stroke_began.emit()
+            if self._tool.reads_labels:
+                self.document.settle()
             self._tool.press(self.document, pointer)
             self.palette_changed()
 
@@ -183,8 +201,11 @@ class ToolView(Viewport):
             self.stroke_ended.emit()
 
     def _hover_tool(self, pointer: Pointer | None) -> None:
-        if self._tool is not None and self.document is not None:
-            self._tool.hover(self.document, pointer)
+        tool, document = self._tool, self.document
+        # Labels that are just being written are nothing to show; an answer would wait for them anyway.
+        waits = tool is not None and tool.reads_labels and self.away is not None
+        if tool is not None and document is not None and not (waits and pointer is not None):
+            tool.hover(document, pointer)
         self.palette_changed()
 
     # The pointer
@@ -222,6 +243,14 @@ class ToolView(Viewport):
     def _color(self, value: int) -> QColor:
         known = self.document is not None and value < len(self.document.classes)
         return _named(self.document.classes[value].color if self.document is not None and known else "white")
+
+    def _went_away(self, gesture: Gesture) -> None:
+        """What the tool showed of it stays until it is over; then the tool looks again."""
+        if gesture.away:
+            self._kept = None if self._shown is None else replace(self._shown, handles=(), text="", busy=True)
+        else:
+            self._kept = None
+            self.options_changed()
 
     def _spared(self) -> None:
         if self.document is not None:

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
-from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -16,7 +15,7 @@ from segstudio.core.scene import Scene
 from segstudio.core.strokes import BrushShape, Point
 from segstudio.core.tone import Tone, ToneMap
 from segstudio.core.tools.base import Preview
-from segstudio.core.view import View
+from segstudio.core.view import View, seen_part
 from segstudio.ui.canvas.cursor import BrushCursor
 from segstudio.ui.canvas.drawing import draw_grid, draw_hint, draw_layers
 from segstudio.ui.canvas.frame import Frame
@@ -82,6 +81,11 @@ class Viewport(QWidget):
         return self._style
 
     @property
+    def fitted(self) -> bool:
+        """Whether the whole image is shown, and goes on being so when the widget is resized."""
+        return self._fitted
+
+    @property
     def complete(self) -> bool:
         """Whether every pixel shows what it should; after a zoom that takes a moment."""
         return self._frame.complete
@@ -97,6 +101,7 @@ class Viewport(QWidget):
         self._frame.reset(self._room(), self._view, self._background)
         self.set_tone(self._tone)
         self.restyle()
+        self.describe()
         self.view_changed.emit(self._view)
 
     def release_document(self) -> None:
@@ -107,12 +112,21 @@ class Viewport(QWidget):
         self.place_cursor(None)
         self.show_preview(None, None, QColor())
         self.flash(())
-        self.update()
+        self.describe()
 
     def set_hint(self, text: str) -> None:
         """What to say while there is no image."""
         self._hint = text
-        self.setAccessibleDescription(text)
+        self.describe()
+
+    @property
+    def description(self) -> str:
+        """What is written on the view."""
+        return self._hint if self._scene is None else ""
+
+    def describe(self) -> None:
+        """Draw what is written on the view, and say it to those who do not see it."""
+        self.setAccessibleDescription(self.description)
         self.update()
 
     def set_background(self, color: str, ink: str) -> None:
@@ -192,7 +206,7 @@ class Viewport(QWidget):
         """The part of the image that is on the screen."""
         if self._scene is None:
             return Rect(0, 0, 0, 0)
-        return _seen(self._view, self._room(), self._scene.size)
+        return seen_part(self._view, self._room(), self._scene.size)
 
     def _room(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()
@@ -205,6 +219,12 @@ class Viewport(QWidget):
     def image_point(self, point: QPointF) -> Point:
         """Image coordinates of a widget position."""
         return self._view.to_image(self._physical(point))
+
+    def pixel_at(self, point: QPointF) -> tuple[int, int] | None:
+        """Image pixel at a widget position; None beside the image."""
+        at = self.image_point(point)
+        pixel = math.floor(at[0]), math.floor(at[1])
+        return pixel if self.document is not None and self.document.bounds.contains(*pixel) else None
 
     def widget_point(self, point: Point) -> QPointF:
         """Widget position of image coordinates."""
@@ -219,12 +239,12 @@ class Viewport(QWidget):
     ) -> None:
         """Draw the outline of a brush of `size` image pixels at image coordinates `at`; None hides it."""
         ratio = self.devicePixelRatioF()
-        self._repaint(self._cursor.bounds(self._view, ratio))
+        self.repaint_pixels(self._cursor.bounds(self._view, ratio))
         if at is None:
             self._cursor.hide()
         else:
             self._cursor.place(at, size, color or QColor("white"), shape)
-        self._repaint(self._cursor.bounds(self._view, ratio))
+        self.repaint_pixels(self._cursor.bounds(self._view, ratio))
 
     def show_preview(self, preview: Preview | None, at: Point | None, color: QColor) -> None:
         """Draw what a tool is about to do; `at` is where the pointer is, in image coordinates."""
@@ -240,10 +260,10 @@ class Viewport(QWidget):
     def _change_overlay(self, change: Callable[[], None]) -> None:
         ratio, font = self.devicePixelRatioF(), self.font()
         if not self._overlay.empty:
-            self._repaint(self._overlay.bounds(self._view, ratio, font))
+            self.repaint_pixels(self._overlay.bounds(self._view, ratio, font))
         change()
         if not self._overlay.empty:
-            self._repaint(self._overlay.bounds(self._view, ratio, font))
+            self.repaint_pixels(self._overlay.bounds(self._view, ratio, font))
 
     # Painting
 
@@ -253,13 +273,13 @@ class Viewport(QWidget):
         margin = self._style.line + 1
         box = Rect(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
         self._frame.touch(box)
-        self._repaint(box)
+        self.repaint_pixels(box)
 
     def _redraw(self) -> None:
         self._frame.touch_all()
         self.update()
 
-    def _repaint(self, rect: Rect) -> None:
+    def repaint_pixels(self, rect: Rect) -> None:
         """Ask for a rectangle of physical pixels to be copied to the screen."""
         if rect.empty:
             return
@@ -286,7 +306,7 @@ class Viewport(QWidget):
     def _refine_on(self) -> None:
         if self._scene is not None:
             for box in list(self._refine(_BUDGET)):  # type: ignore[call-overload]  # iterable, but not in the stubs
-                self._repaint(Rect(box.left(), box.top(), box.left() + box.width(), box.top() + box.height()))
+                self.repaint_pixels(Rect(box.left(), box.top(), box.left() + box.width(), box.top() + box.height()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Qt's virtual."""
@@ -312,13 +332,17 @@ class Viewport(QWidget):
             # Pixel for pixel: pictures of the screen's own resolution must not go through Qt's scaling.
             painter.scale(1 / ratio, 1 / ratio)
             self._frame.draw(painter)
-            if not self._overlay.empty:
-                painter.scale(ratio, ratio)
-                self._overlay.draw(painter, ratio, self._view, rect)
-                painter.scale(1 / ratio, 1 / ratio)
+            painter.scale(ratio, ratio)
+            self.draw_above(painter, ratio, rect)
+            painter.scale(1 / ratio, 1 / ratio)
             self._cursor.draw(painter, ratio, self._view, rect)
         finally:
             painter.end()
+
+    def draw_above(self, painter: QPainter, ratio: float, rect: Rect) -> None:
+        """Draw what floats above the image where it meets `rect`, physical pixels, in widget coordinates."""
+        if not self._overlay.empty:
+            self._overlay.draw(painter, ratio, self._view, rect)
 
     def event(self, event: QEvent) -> bool:
         """Qt's virtual: on a screen of another resolution the same part of the image stays in view."""
@@ -338,13 +362,11 @@ class Viewport(QWidget):
         super().resizeEvent(event)
         self._overlay.room = self.size()
         self._frame.reset(self._room(), self._view, self._background)
+        self.keep_place(event.size() - event.oldSize() if event.oldSize().isValid() else QSize(0, 0))
+
+    def keep_place(self, grown: QSize) -> None:
+        """The widget has grown: what was fitted stays fitted, and what was in the middle stays there."""
         if self._fitted:
             self.fit()
-
-
-@lru_cache(maxsize=8)
-def _seen(view: View, room: tuple[int, int], size: tuple[int, int]) -> Rect:
-    """The part of an image of `size` that is seen in a view of `room` physical pixels."""
-    (left, top), (right, bottom) = view.to_image((0, 0)), view.to_image(room)
-    box = Rect(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
-    return box.intersect(Rect(0, 0, *size))
+        elif not grown.isNull():
+            self.pan_by(grown.width() / 2, grown.height() / 2)
