@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same examples in every run: a change is judged by what it changes. `make explore` draws others.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore", derandomize=False, print_blob=True)
+# The same examples in every run: a change is judged by what it changes. `make explore` draws others. No deadlines: a
+# busy machine is no fault of the code.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"

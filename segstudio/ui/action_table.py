@@ -1,6 +1,6 @@
 """The one table of actions: menus, toolbar, shortcuts, command palette and the page of shortcuts read it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtGui import QKeySequence
@@ -27,7 +27,7 @@ class AppState:
         tool: in the hand.
         operation: of the region tool.
         annotation_shown, proposal_shown: the layers.
-        minimap, history, beside, blink, inverted: what of these is on.
+        minimap, history, alone, beside, blink, inverted: what of these is on.
         theme: the chosen one.
     """
 
@@ -50,6 +50,7 @@ class AppState:
     proposal_shown: bool = True
     minimap: bool = True
     history: bool = False
+    alone: bool = False
     beside: bool = False
     blink: bool = False
     inverted: bool = False
@@ -57,6 +58,7 @@ class AppState:
 
 
 Test = Callable[[AppState], bool]
+Keys = Callable[[str], tuple[str, ...]]  # by id, the keys something has, as this platform writes them
 
 
 def _always(_state: AppState) -> bool:
@@ -108,6 +110,7 @@ class ActionSpec:
         group: of the actions with one group, one is on.
         rule: a line above it in its menu.
         canvas: its keys act only while the canvas has the focus: elsewhere they mean something else.
+        held: id in `OTHER_KEYS` of what does the same while a key is held, with any tool in the hand; or empty.
     """
 
     id: str
@@ -121,6 +124,7 @@ class ActionSpec:
     group: str = ""
     rule: bool = False
     canvas: bool = False
+    held: str = ""
 
     @property
     def checkable(self) -> bool:
@@ -151,8 +155,11 @@ def key_of(shortcut: str) -> int:
 A = ActionSpec
 
 
-def _tool(name: ToolName, title: str, keys: str, tip: str, *, rule: bool = False) -> ActionSpec:
-    return A(f"tool_{name}", title, "Tools", (keys,), name, tip, _image, lambda s: s.tool == name, "tool", rule)
+def _tool(name: ToolName, title: str, keys: str, tip: str, *, rule: bool = False, held: str = "") -> ActionSpec:
+    def chosen(state: AppState) -> bool:
+        return state.tool == name
+
+    return A(f"tool_{name}", title, "Tools", (keys,), name, tip, _image, chosen, "tool", rule, held=held)
 
 
 def _operation(operation: Operation, title: str, tip: str) -> ActionSpec:
@@ -180,7 +187,7 @@ _TOOL_ACTIONS = (
     _tool("pick", "Pick class", "I", "Take the class under the cursor into the hand", rule=True),
     _tool("measure", "Measure", "Shift+I", "Drag a length; click on for a path or an area"),
     _tool("level", "Window/level", "Z", "Drag sideways for contrast, up and down for brightness"),
-    _tool("pan", "Pan", "H", "Drag the image; Space does it while another tool is in the hand"),
+    _tool("pan", "Pan", "H", "Drag the image", held="hold_pan"),
 )
 _OPERATION_ACTIONS = (
     _operation("delete", "Delete regions", "Click a region: its pixels become void"),
@@ -202,7 +209,8 @@ TOOL_USES: dict[ToolName, str] = {
     "fill": "Left gives the region the class in hand  ·  right makes it void",
     "wand": "Click fills similar colours  ·  drag right or left for more or less  ·  right takes away",
     "superpixel": "Left paints small areas  ·  right erases them  ·  Shift+wheel makes them coarser or finer",
-    "scissors": "Click along an outline  ·  Enter closes  ·  Backspace takes a point back  ·  right-click to subtract",
+    "scissors": "Click along an edge  ·  drag points or the line  ·  Enter closes  ·  Backspace takes one back"
+    "  ·  right subtracts",
     "box": "Drag a box round an object  ·  right takes the object's labels away",
     "region": "Click a region  ·  Shift+click the whole class  ·  Shift+wheel changes the amount",
     "pick": "Click takes the class under the cursor into the hand",
@@ -230,6 +238,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("brush_smaller", "Smaller brush", "Tools", ("[",), "minus", "Shift+wheel does it too", _image, rule=True),
     A("brush_larger", "Larger brush", "Tools", ("]",), "plus", "Shift+wheel does it too", _image),
     A("swap_class", "Swap with the last class", "Tools", ("X",), "swap", "Back to the class used before", _image),
+    A("previous_class", "Previous class", "Tools", (",",), "class-up", "Take the class above into the hand", _classed),
+    A("next_class", "Next class", "Tools", (".",), "class-down", "Take the class below into the hand", _classed),
     A("snap_stroke", "Snap last stroke to edges", "Region", ("Shift+S",), "snap",
       "Move the outline of what you painted last to the edges in the image", lambda s: s.can_undo),
     A("mask_from_strokes", "Mask from strokes", "Region", ("Shift+K",), "box",
@@ -259,7 +269,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("contrast", "Contrast…", "View", ("Ctrl+L",), "contrast", "Brightness, contrast, gamma and window", _image,
       rule=True),
     A("auto_contrast", "Automatic contrast", "View", ("Ctrl+Shift+L",), "auto",
-      "Black and white at the darkest and lightest half percent", _image),
+      "Black and white at the darkest and lightest values", _image),
     A("invert", "Invert the image", "View", ("Ctrl+I",), "invert", "Black for white", _image, lambda s: s.inverted),
     A("reset_contrast", "Original contrast", "View", ("Ctrl+Alt+L",), "image", "See the image as it is", _image),
     A("beside", "Annotation beside proposal", "View", ("Shift+D",), "side-by-side",
@@ -270,6 +280,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
       "The whole image in the corner, while only a part is seen", _project, lambda s: s.minimap),
     A("history", "History", "View", ("Shift+H",), "history",
       "All strokes of this image, to go back to any", _project, lambda s: s.history),
+    A("canvas_alone", "Canvas alone", "View", ("Ctrl+\\",), "canvas-alone",
+      "Put away everything around the image, or bring it back", _project, lambda s: s.alone),
     A("reset_layout", "Reset layout", "View", (), "layout", "Panels where they were at first", _project),
     A("theme_dark", "Dark", "View/Theme", (), "moon",
       "Neutral dark grey, best for judging colours", _always, lambda s: s.theme == "dark", "theme", rule=True),
@@ -310,8 +322,34 @@ MENUS = ("File", "Edit", "Tools", "Region", "View", "Image", "Model", "Review", 
 TOOLS: tuple[str | None, ...] = (*(None if title is None else f"tool_{title}" for title in TOOL_ORDER),)
 
 
-def tooltip(spec: ActionSpec, keys: str | None = None) -> str:
-    """Title, shortcut and what it does, in two lines; `keys` when they are not the default ones."""
-    keys = spec.keys if keys is None else keys
-    first = f"{spec.title} ({keys})" if keys else spec.title
-    return f"{first}\n{spec.tip}"
+SPECS: Mapping[str, ActionSpec] = {spec.id: spec for spec in ACTIONS}
+KEYED_CLASSES = 10  # of the list of classes, the first so many have keys
+# What has a key and is no action.
+OTHER_KEYS: Mapping[str, str] = {
+    "hold_pan": "Space",
+    "hold_peek": "`",
+    **{f"class_{at}": str(at % 10) for at in range(1, KEYED_CLASSES + 1)},
+    **{f"lock_class_{at}": f"Shift+{at % 10}" for at in range(1, KEYED_CLASSES + 1)},
+}
+
+
+def default_keys(name: str) -> tuple[str, ...]:
+    """The keys of an action, or of one of `OTHER_KEYS`, before a person changed any; see `Keys`.
+
+    Raises:
+        KeyError: when there is nothing of that id.
+    """
+    keys = SPECS[name].shortcuts if name in SPECS else (OTHER_KEYS[name],)
+    return tuple(native(key) for key in keys)
+
+
+def first_key(keys: Keys, name: str) -> str:
+    """The one of its keys that is shown; empty when it has none."""
+    return next(iter(keys(name)), "")
+
+
+def tooltip(spec: ActionSpec, keys: Keys = default_keys) -> str:
+    """Title, first key and what it does, in two lines."""
+    key, held = first_key(keys, spec.id), first_key(keys, spec.held) if spec.held else ""
+    first = f"{spec.title} ({key})" if key else spec.title
+    return f"{first}\n{spec.tip}{f'; holding {held} does it with any tool' if held else ''}"

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolButton, QWidget
 
 from segstudio.core.keymap import Keymap
-from segstudio.ui.action_table import ACTIONS, MENUS, ActionSpec, AppState, native, tooltip
+from segstudio.ui.action_table import ACTIONS, MENUS, SPECS, ActionSpec, AppState, default_keys, native, tooltip
 from segstudio.ui.icons import icon, icon_names
 from segstudio.ui.theme import Tokens
 
 
-class ActionSet:
+class ActionSet(QObject):
     """The table as living `QAction` objects.
 
     Args:
@@ -20,16 +20,22 @@ class ActionSet:
         handlers: what to do, by action id; every id of the table must be there.
         tokens: colours of the icons.
 
+    Signals:
+        keys_changed(object): other keys are in force; carries `keys`, to be asked for any of them.
+
     Raises:
         KeyError: naming the ids without a handler, or the handlers without an id.
     """
 
+    keys_changed = Signal(object)
+
     def __init__(self, parent: QWidget, handlers: Mapping[str, Callable[[], None]], tokens: Tokens) -> None:
-        self.specs: Mapping[str, ActionSpec] = {spec.id: spec for spec in ACTIONS}
+        super().__init__(parent)
+        self.specs: Mapping[str, ActionSpec] = SPECS
         if strangers := self.specs.keys() ^ handlers.keys():
             raise KeyError(f"actions and handlers differ in {', '.join(sorted(strangers))}")
         self._groups: dict[str, QActionGroup] = {}
-        self._keys: dict[str, tuple[str, ...]] = {spec.id: spec.shortcuts for spec in ACTIONS}
+        self._keymap: Keymap | None = None
         self._actions: dict[str, QAction] = {spec.id: self._make(spec, parent, handlers[spec.id]) for spec in ACTIONS}
         self.state = AppState()
         self.set_tokens(tokens)
@@ -42,16 +48,17 @@ class ActionSet:
         """Every action with its row of the table, in the table's order."""
         return [(spec, self._actions[spec.id]) for spec in ACTIONS]
 
-    def keys(self, action_id: str) -> tuple[str, ...]:
-        """The keys an action has now, as this platform writes them."""
-        return tuple(native(keys) for keys in self._keys[action_id])
+    def keys(self, name: str) -> tuple[str, ...]:
+        """The keys that an action, or another row of the keymap, has now, as this platform writes them."""
+        return default_keys(name) if self._keymap is None else tuple(native(key) for key in self._keymap.keys(name))
 
     def set_keymap(self, keymap: Keymap) -> None:
         """Give every action the keys of a keymap."""
+        self._keymap = keymap
         for spec, action in self.all():
-            self._keys[spec.id] = keymap.keys(spec.id)
-            action.setShortcuts([QKeySequence(keys) for keys in self._keys[spec.id]])
-            action.setToolTip(tooltip(spec, next(iter(self.keys(spec.id)), "")))
+            action.setShortcuts([QKeySequence(keys) for keys in keymap.keys(spec.id)])
+            action.setToolTip(tooltip(spec, self.keys))
+        self.keys_changed.emit(self.keys)
 
     def move_to(self, canvas: QWidget) -> None:
         """Let the keys that are the canvas's own act there and nowhere else."""
@@ -123,15 +130,15 @@ def search_button(action: QAction, spec: ActionSpec) -> QToolButton:
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     label_search(button, spec, spec.keys)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-    button.setToolTip(action.toolTip())
     button.setAccessibleName(spec.title)
     button.clicked.connect(lambda: action.trigger())
     return button
 
 
 def label_search(button: QToolButton, spec: ActionSpec, keys: str) -> None:
-    """Write on the search field which keys open it."""
+    """Write on the search field which keys open it, and tell them in its tooltip."""
     button.setText(f"{spec.text}   {keys}".rstrip())
+    button.setToolTip(tooltip(spec, lambda _name: (keys,) if keys else ()))
 
 
 def _submenu(made: dict[str, QMenu], path: str) -> QMenu:

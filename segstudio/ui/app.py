@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from segstudio.errors import SegStudioError
@@ -37,6 +37,7 @@ class Studio:
 
 def build(app: QApplication, preferences: Preferences) -> Studio:
     """Make the window and wire it."""
+    _hear_every_move()
     app.setApplicationName("SegStudio")
     app.setDesktopFileName("segstudio")
     app.setWindowIcon(logo())
@@ -71,6 +72,19 @@ def build(app: QApplication, preferences: Preferences) -> Studio:
     return Studio(window, jobs, preferences, guard)
 
 
+def _hear_every_move() -> None:
+    """Let every move of mouse and pen come through: of those that wait, Qt would hand out the last alone.
+
+    A fast circle would become a star whenever the window is busy for a moment. Repaints are still merged.
+    Some platforms switch it on while the application object is made, so that is the time to switch it off.
+    """
+    for attribute in (
+        Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents,
+        Qt.ApplicationAttribute.AA_CompressTabletEvents,
+    ):
+        QCoreApplication.setAttribute(attribute, False)
+
+
 def _theme(preferences: Preferences) -> Mode:
     chosen = preferences.get(_THEME)
     return chosen if chosen in ("dark", "light", "system") else "dark"
@@ -95,7 +109,8 @@ def run(project: Path | None = None) -> int:
 def _close_on_signals(window: Window) -> None:
     """Close properly on Ctrl+C and on a termination signal."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
+        # Not at once: Python may be anywhere, also in the middle of waiting for an edit that closing would wait for.
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window, window.close))
     keep_python_awake(window)
 
 

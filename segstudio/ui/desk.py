@@ -12,7 +12,8 @@ from segstudio.core.tools.base import OPERATIONS, Kit, Palette, ToolName
 from segstudio.learn.backbones import BACKBONES, weights_state
 from segstudio.learn.events import Event, Started
 from segstudio.storage.project import Project
-from segstudio.ui.action_table import TOOL_ORDER, TOOL_USES, AppState
+from segstudio.ui.action_table import TOOL_ORDER, TOOL_USES, ActionSpec, AppState
+from segstudio.ui.arranging import Arranging
 from segstudio.ui.background import Worker
 from segstudio.ui.browsing import Browsing
 from segstudio.ui.editing import Editing
@@ -20,6 +21,8 @@ from segstudio.ui.hand import Hand
 from segstudio.ui.jobs import Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.status import StatusLine
+from segstudio.ui.reclassing import Reclassing
+from segstudio.ui.revealing import Revealing
 from segstudio.ui.seeing import Seeing
 from segstudio.ui.session import Session
 from segstudio.ui.workbench import Workbench
@@ -66,9 +69,13 @@ class Desk(QObject):
         self._status = status
         self._worker = Worker(self)
         self._seeing = Seeing(self.session, bench, status, self)
-        kit = Kit(palette, self._worker, self._seeing.say, level=self._seeing.drag_level)
+        kit = Kit(palette, self._worker, self._seeing.say, tell=status.set_standing, level=self._seeing.drag_level)
         self._hand = Hand(self.session, bench, kit, tools, keymap, self)
         self._editing = Editing(self.session, bench, self._seeing, self.jobs, kit, self)
+        self._arranging = Arranging(bench, self._seeing, self)
+        self._revealing = Revealing(self.session, palette, self._seeing, self._worker, self)
+        self.reclassing = Reclassing(self.session, self.modelling, self.jobs, palette, self)
+        self._reopen: str | None = None
         self._browsing = Browsing(self.session, bench, self.jobs, self._seeing.say, self)
         self._has_model = False
         self._links: list[Callable[[], object]] = []
@@ -100,6 +107,7 @@ class Desk(QObject):
             proposal_shown=seeing.style.show_proposal,
             minimap=self._bench.minimap_on,
             history=not self._bench.history.isHidden(),
+            alone=self._bench.alone,
             beside=seeing.comparing == "beside",
             blink=seeing.comparing == "blink",
             inverted=seeing.tone.inverted,
@@ -117,6 +125,8 @@ class Desk(QObject):
             "brush_smaller": lambda: hand.scale_size(-1),
             "brush_larger": lambda: hand.scale_size(1),
             "swap_class": hand.swap_class,
+            "previous_class": lambda: hand.step_class(-1),
+            "next_class": lambda: hand.step_class(1),
             "snap_stroke": editing.snap_stroke,
             "mask_from_strokes": editing.mask_from_strokes,
             "delete_region": editing.delete_region,
@@ -139,9 +149,7 @@ class Desk(QObject):
             "reset_contrast": seeing.reset_contrast,
             "beside": lambda: seeing.compare("beside"),
             "blink": lambda: seeing.compare("blink"),
-            "minimap": self._toggle_minimap,
-            "history": self._toggle_history,
-            "reset_layout": self._reset_layout,
+            **self._arranging.handlers(),
             "previous_image": lambda: self._browsing.step(-1),
             "next_image": lambda: self._browsing.step(1),
             "next_suggested": self._browsing.go_to_suggested,
@@ -164,6 +172,10 @@ class Desk(QObject):
             "layout": self._bench.layout_state(),
         }
 
+    def class_commands(self) -> list[tuple[ActionSpec, QAction]]:
+        """Choosing each class as a command, for who searches by name."""
+        return self._hand.class_commands()
+
     def set_keymap(self, keymap: Keymap) -> None:
         """Other keys for the classes."""
         self._hand.set_keymap(keymap)
@@ -182,7 +194,11 @@ class Desk(QObject):
         self._link(canvas.hovered, self._seeing.tell_pixel)
         self._link(canvas.view_changed, self._seeing.tell_zoom)
         self._link(canvas.palette_turned, self._hand.show_options)
+        self._link(bench.beside.hovered, self._seeing.tell_pixel)
+        self._link(canvas.stroke_began, self._seeing.begin_gesture)
         self._link(canvas.stroke_began, self._hand.stroke_began)
+        self._link(canvas.stroke_began, self._reveal)
+        self._link(canvas.stroke_ended, self._revealing.ended)
         self._link(canvas.stroke_began, self._on_stroke)
         self._link(canvas.stroke_ended, self._on_stroke)
         self._link(canvas.stroke_ended, self._hand.stroke_ended)
@@ -195,6 +211,8 @@ class Desk(QObject):
         self._link(bench.history.go_to, self._editing.go_to)
         self._link(bench.classes.chosen, self._hand.choose_class)
         self._link(bench.classes.changed, session.set_classes)
+        self._link(bench.classes.move_wanted, self._move_class)
+        self._link(bench.classes.remove_wanted, self._remove_class)
         self._link(bench.model.train_requested, self._train)
         self._link(bench.model.stop_requested, modelling.stop)
         self._link(bench.model.use_requested, modelling.use_model)
@@ -209,11 +227,16 @@ class Desk(QObject):
         modelling.models_changed.connect(self._on_models)
         modelling.problem.connect(self._seeing.complain)
         modelling.progressed.connect(self._on_progress)
+        self.reclassing.began.connect(self._on_reclassing)
+        self.reclassing.over.connect(self._on_reclassed)
+        self.reclassing.problem.connect(self._seeing.complain)
         self._worker.failed.connect(self._seeing.complain)
         self._worker.crashed.connect(self.crashed)
         self._browsing.changed.connect(self.state_changed)
         self._hand.tool_changed.connect(self._on_tool)
         self._seeing.layers_changed.connect(self.state_changed)
+        self._arranging.changed.connect(self.state_changed)
+        self._arranging.changed.connect(self._editing.list_strokes)
 
     def _link(self, signal: object, slot: Callable[..., object]) -> None:
         """Connect a signal of the workbench, which outlives this desk, for as long as the desk lives."""
@@ -245,6 +268,7 @@ class Desk(QObject):
         """
         self._canvas.finish_stroke()
         self._editing.settle()
+        self.reclassing.close()
         self.session.close(discard=discard)
         self.jobs.close()
         self._worker.close()
@@ -255,25 +279,27 @@ class Desk(QObject):
         for unlink in self._links:
             unlink()
         self._links.clear()
-        self._hand.close()
+        for tell in (self._status.set_standing, self._status.set_hint):
+            tell("")
+        if line := self._hand.close():
+            self._status.say(line, "warning")
 
     # Images
 
     def _on_leaving(self) -> None:
-        self.session.keep_view(self._canvas.view)
-        self._canvas.release_document()
-        self._bench.beside.release_document()
+        self._seeing.leave_image()
+        self._hand.leave_image()
         self._editing.forget()
 
     def _on_opened(self) -> None:
         image = self.session.image
         if image is None:
             return
-        self._canvas.show_scene(image.scene, self.session.view())
-        self._bench.show_beside(self._seeing.comparing == "beside")
+        image.document.on_commit.append(self._revealing.committed)
         self._seeing.show_image()
         self._bench.strip.set_current(image.key)
-        self._seeing.say(f"{image.key}  ·  {image.record.width} × {image.record.height}")
+        waiting = self._hand.take_up_shapes()
+        self._seeing.say(f"{image.key}  ·  {image.record.width} × {image.record.height}{waiting}")
         self._on_edited()
 
     # Classes
@@ -284,6 +310,27 @@ class Desk(QObject):
         self._canvas.restyle()
         self._bench.beside.restyle()
         self._editing.strokes_moved()
+
+    def _move_class(self, index: int, to: int) -> None:
+        self.reclassing.move(index, to, self._bench.window())
+
+    def _remove_class(self, index: int, into: int) -> None:
+        self.reclassing.remove(index, self._bench.window(), into)
+
+    def _on_reclassing(self) -> None:
+        """Every image is about to change: nothing old may be painted on, or proposed."""
+        self._canvas.finish_stroke()
+        self._editing.settle()
+        self.modelling.drop_prediction()
+        self._reopen = self.session.put_away()
+
+    def _on_reclassed(self, changed: bool) -> None:
+        self.session.take_up(self._reopen)
+        self._browsing.reload()  # of images that were added meanwhile none was opened
+        if changed:
+            self._bench.model.drop_scores()
+            self._seeing.say("Classes changed")
+        self.state_changed.emit()
 
     def _on_kept_back(self, indices: frozenset[int]) -> None:
         """Say which classes kept a stroke off their pixels."""
@@ -301,24 +348,12 @@ class Desk(QObject):
         if document is not None and not document.history.can_undo:
             self.state_changed.emit()  # an open shape, or the very first stroke, can be dropped, too
 
+    def _reveal(self) -> None:
+        if (tool := self._canvas.tool) is not None:
+            self._revealing.began(tool)
+
     def _on_tool(self) -> None:
-        self._seeing.say(TOOL_USES[self._hand.tool])
-        self.state_changed.emit()
-
-    # Layout
-
-    def _toggle_minimap(self) -> None:
-        self._bench.set_minimap(not self._bench.minimap_on)
-        self.state_changed.emit()
-
-    def _toggle_history(self) -> None:
-        self._bench.history.setVisible(self._bench.history.isHidden())
-        self._editing.list_strokes()
-        self.state_changed.emit()
-
-    def _reset_layout(self) -> None:
-        self._bench.restore_layout(None)
-        self._bench.set_minimap(True)
+        self._status.set_hint(TOOL_USES[self._hand.tool])
         self.state_changed.emit()
 
     def _on_edited(self) -> None:
@@ -326,7 +361,8 @@ class Desk(QObject):
         if document is None or document.proposal is None:
             self._bench.review.set_summary("")
         else:
-            self._bench.review.set_summary(f"Proposed by {document.proposal.model}")
+            self._bench.review.set_summary(f"of {document.proposal.model}")
+        self._seeing.tell_proposal()
         self._seeing.tell_pixel(self._canvas.pointer_pixel())
         self._editing.strokes_moved()
         self.state_changed.emit()

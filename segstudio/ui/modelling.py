@@ -65,6 +65,7 @@ class Modelling(QObject):
             return
         settings = TrainSettings(backbone=backbone, transfer=transfer)  # type: ignore[arg-type]
         session, project = self._session, self._session.project
+        session.settle()
 
         def work(emit: Emit, cancel: threading.Event) -> object:
             warm_up("pyqtgraph")  # the curve needs it in a moment, and the GUI thread should not wait for it
@@ -139,8 +140,10 @@ class Modelling(QObject):
             kept = self._loaded
             loaded = kept[1] if kept is not None and kept[0] == folder.name else load_model(folder, pick_device("auto"))
             self._loaded = (folder.name, loaded)
-            proposal = predict(loaded, picture.region(picture.bounds), cancel=cancel)
-            project.save_proposal(key, proposal)
+            with project.reclassing.steady():
+                indices = project.class_indices()
+                proposal = predict(loaded, picture.region(picture.bounds), indices=indices, cancel=cancel)
+                project.save_proposal(key, proposal)
             return key, proposal
 
         def done(result: tuple[str, Proposal]) -> None:
@@ -148,6 +151,11 @@ class Modelling(QObject):
                 self._session.take_proposal(*result)
 
         self._one = self._jobs.start(f"predict {key}", work, done=done, failed=self.problem.emit)
+
+    def drop_prediction(self) -> None:
+        """Let the question about the image in hand go unanswered."""
+        if self._one is not None:
+            self._one.cancel()
 
     def predict_all(self) -> None:
         """Ask the model in use about every image of the project."""

@@ -10,13 +10,13 @@ from segstudio.core.classes import VOID
 from segstudio.core.render import LayerStyle, Look
 from segstudio.core.tone import Tone, Window, dragged
 from segstudio.core.view import View
+from segstudio.ui.comparing import Compare, Comparing
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.session import Session
 from segstudio.ui.workbench import Workbench
 
 _OPACITY_STEP = 0.1
 _TICK_MS = 1000
-_BLINK_MS = 600
 _PIXEL_MS = 40  # between two looks at the pixel under the pointer
 _COMPLAINT_SECONDS = 6.0  # an error stays readable at least so long
 _WARNING_SECONDS = 2.0
@@ -24,8 +24,9 @@ _LOOKS: tuple[Look, ...] = ("fill", "contour", "both")
 _OVERVIEW = 400  # pixels of the longer side the minimap needs at twice the resolution
 
 _STYLE_KEPT = ("annotation_opacity", "proposal_opacity", "annotation_look", "proposal_look")
+_USUAL_OPACITY = LayerStyle().annotation_opacity
 
-Compare = Literal["", "beside", "blink"]
+Layer = Literal["annotation", "proposal"]
 
 
 class Seeing(QObject):
@@ -48,16 +49,16 @@ class Seeing(QObject):
         self._kind = ""  # of the pixels the window of values was chosen for
         self._windows: dict[str, Window | None] = {}  # of the other kinds: one from 16 bits would make 8 bits black
         self._peeking = False
-        self._compare: Compare = ""
-        self._proposal_turn = False  # of blinking
+        self._painting = False
+        self._left: dict[str, tuple[View, tuple[int, int]]] = {}  # how images were left that were not fitted
         self._pixel: tuple[int, int] | None = None
         self._saved_at: float | None = None
         self._complained_at = -_COMPLAINT_SECONDS
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._tell_saved)
         self._clock.start()
-        self._blinking = QTimer(self, interval=_BLINK_MS)
-        self._blinking.timeout.connect(self._blink_on)
+        self._comparing = Comparing(session, bench, self)
+        self._comparing.turned.connect(self._apply)
         self._looking = QTimer(self, interval=_PIXEL_MS, singleShot=True)
         self._looking.timeout.connect(self._tell_pixel)
         session.saved.connect(self._on_saved)
@@ -67,9 +68,11 @@ class Seeing(QObject):
 
     def close(self) -> None:
         """Say nothing more, and leave nothing of this project in the status line."""
-        for timer in (self._clock, self._blinking, self._looking):
+        for timer in (self._clock, self._looking):
             timer.stop()
-        self.compare("")
+        self._comparing.close()
+        self._apply()
+        self._bench.tell_hidden("", "")
         self._bench.minimap.set_image(None)
         self._bench.tone.set_image(None, (0.0, 255.0), "uint8")
         self._status.set_saved("")
@@ -81,7 +84,13 @@ class Seeing(QObject):
     def kept(self) -> dict[str, Any]:
         """How things are seen, for the preferences."""
         style = {name: getattr(self._style, name) for name in _STYLE_KEPT}
-        return {"style": style, "tone": self._tone.to_dict(), "kind": self._kind, "minimap": self._bench.minimap_on}
+        return {
+            "style": style,
+            "tone": self._tone.to_dict(),
+            "kind": self._kind,
+            "minimap": self._bench.minimap_on,
+            "contrast": self._bench.tone.kept(),
+        }
 
     def restore(self, kept: object) -> None:
         """As `kept` gave it; what does not fit is left as it is."""
@@ -93,6 +102,7 @@ class Seeing(QObject):
             if name in _STYLE_KEPT and (opacity or (name.endswith("look") and value in _LOOKS)):
                 self._style = replace(self._style, **{name: value})
         self._bench.set_minimap(kept.get("minimap") is not False)
+        self._bench.tone.restore(kept.get("contrast"))
         self._kind = str(kept.get("kind", ""))
         self.set_tone(Tone.from_dict(kept.get("tone")))
         self._apply()
@@ -107,7 +117,7 @@ class Seeing(QObject):
     @property
     def comparing(self) -> Compare:
         """How annotation and proposal are compared at present."""
-        return self._compare
+        return self._comparing.mode
 
     def set_style(self, style: LayerStyle) -> None:
         """Draw the layers in another way."""
@@ -116,17 +126,51 @@ class Seeing(QObject):
 
     def toggle_annotation(self) -> None:
         """Show or hide what a person painted."""
-        self.set_style(replace(self._style, show_annotation=not self._style.show_annotation))
+        shown = not self._style.show_annotation
+        self.set_style(replace(self._style, show_annotation=shown))
+        self.say("Annotation shown" if shown else "Annotation hidden")
 
     def toggle_proposal(self) -> None:
         """Show or hide what the model says."""
-        self.set_style(replace(self._style, show_proposal=not self._style.show_proposal))
+        shown = not self._style.show_proposal
+        self.set_style(replace(self._style, show_proposal=shown))
+        self.say("Proposal shown" if shown else "Proposal hidden")
+
+    def reveal(self, layer: Layer) -> bool:
+        """Show a layer, and so that it can be seen; whether it was hidden."""
+        old = self._style
+        if layer == "annotation":
+            opacity = old.annotation_opacity or _USUAL_OPACITY
+            self._style = replace(old, show_annotation=True, annotation_opacity=opacity)
+        else:
+            opacity = old.proposal_opacity or _USUAL_OPACITY
+            self._style = replace(old, show_proposal=True, proposal_opacity=opacity)
+        if self._style == old:
+            return False
+        self._apply()
+        return True
+
+    def begin_painting(self) -> str:
+        """A gesture begins: what it is painted on must be seen until it ends. A line when it was not."""
+        self._painting = True
+        self._comparing.rest()
+        if self._peeking:
+            self._apply()
+        return "Annotation shown again: you are painting on it" if self.reveal("annotation") else ""
+
+    def end_painting(self) -> None:
+        """The gesture is over."""
+        if self._painting:
+            self._painting = False
+            if self._peeking:
+                self._apply()
 
     def cycle_look(self) -> None:
         """Draw the annotation as areas, as outlines, as both."""
         look = _LOOKS[(_LOOKS.index(self._style.annotation_look) + 1) % len(_LOOKS)]
         self.set_style(replace(self._style, annotation_look=look))
-        self.say({"fill": "Areas", "contour": "Outlines", "both": "Areas and outlines"}[look])
+        drawn = {"fill": "areas", "contour": "outlines", "both": "areas and outlines"}[look]
+        self.say(f"Annotation drawn as {drawn}")
 
     def peek(self, down: bool) -> None:
         """Hide all labels while a key is held."""
@@ -152,41 +196,27 @@ class Seeing(QObject):
 
     def compare(self, how: Compare) -> None:
         """Show annotation and proposal side by side, or one after the other; the same again ends it."""
-        self._compare = "" if how == self._compare else how
-        self._bench.show_beside(self._compare == "beside")
-        if self._compare == "blink":
-            self._proposal_turn = False
-            self._blinking.start()
-        else:
-            self._blinking.stop()
+        line = self._comparing.choose(how)
+        if self._comparing.mode:  # what is compared is looked at, whatever was hidden before
+            self._style = replace(self._style, show_annotation=True, show_proposal=True)
         self._apply()
-
-    def _blink_on(self) -> None:
-        document = self._session.document
-        if document is None or document.proposal is None:
-            if self._proposal_turn:  # the image before had one
-                self._proposal_turn = False
-                self._apply()
-            return
-        self._proposal_turn = not self._proposal_turn
-        self._apply()
-        self.say("Proposal" if self._proposal_turn else "Annotation")
+        self.say(line)
 
     def _apply(self) -> None:
         style = self._style
-        if self._peeking:
-            shown = replace(style, show_annotation=False, show_proposal=False)
-        elif self._compare == "beside":
-            shown = replace(style, show_annotation=True, show_proposal=False)
-        elif self._compare == "blink":
-            turn = self._proposal_turn
-            shown = replace(style, show_annotation=not turn, show_proposal=turn, whole_proposal=True)
-        else:
-            shown = style
+        shown, opinion = self._comparing.layers(style)
+        if self._peeking and not self._painting:
+            shown = replace(shown, show_annotation=False, show_proposal=False)
+            opinion = replace(opinion, show_proposal=False)
         self._canvas.set_layers(shown)
-        opinion = replace(style, show_annotation=False, show_proposal=not self._peeking, whole_proposal=True)
         self._bench.beside.set_layers(opinion)
         self._bench.layers.set_style(style)
+        if not style.show_annotation:
+            self._bench.tell_hidden("Annotation hidden", "toggle_annotation")
+        elif style.annotation_opacity == 0:
+            self._bench.tell_hidden("Annotation transparent", "opacity_up")
+        else:
+            self._bench.tell_hidden("", "")
         self.layers_changed.emit()
 
     # Contrast
@@ -207,16 +237,19 @@ class Seeing(QObject):
         self.layers_changed.emit()
 
     def auto_contrast(self) -> None:
-        """Black and white at the darkest and lightest half percent of the image."""
+        """Black and white at the darkest and lightest values of the image."""
         self._bench.tone.take_auto()
+        self.say(f"Black and white at the darkest and lightest {self._bench.tone.tail:g} %")
 
     def invert(self) -> None:
         """Black for white."""
         self.set_tone(replace(self._tone, inverted=not self._tone.inverted))
+        self.say("Image inverted" if self._tone.inverted else "Image as it is, no longer inverted")
 
     def reset_contrast(self) -> None:
         """See the image as tools and network do."""
         self.set_tone(Tone())
+        self.say("Original contrast")
 
     def drag_level(self, dx: float, dy: float) -> None:
         """The window and level tool went so many screen pixels right and down."""
@@ -225,15 +258,38 @@ class Seeing(QObject):
             low, high = self._tone.window or self._session.image.picture.window
             self.say(f"Window {high - low:.4g}, level {(low + high) / 2:.4g}")
 
+    def leave_image(self) -> None:
+        """The image in hand is let go; the next time it is where it is now, or fitted if it is now."""
+        if (key := self._session.key) is not None:
+            self._left.pop(key, None)
+            if not self._canvas.fitted:
+                self._left[key] = self._canvas.view, self._canvas.room
+        self._canvas.release_document()
+        self._bench.beside.release_document()
+
     def show_image(self) -> None:
         """Another image is in the hand."""
         if (image := self._session.image) is not None:
+            self._canvas.show_scene(image.scene, self._view_of(image.key))
+            self._bench.show_beside(self.comparing == "beside")
+            self.tell_proposal()
             picture = image.picture
             if (kind := picture.pixels.dtype.name) != self._kind:
                 self._windows[self._kind], self._kind = self._tone.window, kind
                 self.set_tone(replace(self._tone, window=self._windows.get(kind)))
-            self._bench.tone.set_image(picture.pixels, picture.window, picture.pixels.dtype)
+            self._bench.tone.set_image(picture.pixels, picture.window, picture.pixels.dtype, picture.hounsfield)
             self._show_overview()
+
+    def _view_of(self, key: str) -> View | None:
+        """How an image was left, with the same point in the middle; None fits it."""
+        if key not in self._left:
+            return None
+        view, (width, height) = self._left[key]
+        return view.pan((self._canvas.room[0] - width) / 2, (self._canvas.room[1] - height) / 2)
+
+    def tell_proposal(self) -> None:
+        """Another opinion, or none, lies beside the annotation."""
+        self._comparing.caption()
 
     def _show_overview(self) -> None:
         if (image := self._session.image) is not None:
@@ -242,6 +298,11 @@ class Seeing(QObject):
             self._bench.minimap.set_image(self._canvas.toned(reduced), image.scene.size)
 
     # The status line
+
+    def begin_gesture(self) -> None:
+        """What was said last yields, unless it is an error still to be read."""
+        if time.monotonic() - self._complained_at > _COMPLAINT_SECONDS:
+            self._status.rest()
 
     def say(self, text: str) -> None:
         """Say what just happened, unless an error is still to be read."""

@@ -24,17 +24,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from segstudio.ui.action_table import ACTIONS, tooltip
+from segstudio.ui.action_table import SPECS, Keys, default_keys, tooltip
+from segstudio.ui.dropping import local_paths, sort_out
 from segstudio.ui.icons import icon, logo
 from segstudio.ui.panels.parts import ElidedLabel, Picture, describe, heading, set_role, text_label
 from segstudio.ui.theme import Tokens
 
-PROJECT_FILE = "project.sqlite"
 WIDTH = 760
 TAGLINE = "Label images by painting, while a network learns beside you."
 NO_RECENT = "Projects you open appear here."
-DROP = "Drop a folder of images or a project anywhere"
-_TIPS = {spec.id: tooltip(spec) for spec in ACTIONS}
+DROP = "Drop a folder of images, an image or a project anywhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +59,14 @@ class StartScreen(QFrame):
         open_requested(object): open this project (`Path`), or ask for one (None).
         demo_requested(): open the demo.
         forget_requested(object): take this project (`Path`) off the list.
+        refused(str): why what was dropped is of no use.
     """
 
     new_requested = Signal(object)
     open_requested = Signal(object)
     demo_requested = Signal()
     forget_requested = Signal(object)
+    refused = Signal(str)
 
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,9 +77,9 @@ class StartScreen(QFrame):
         self._recent: Sequence[RecentProject] = ()
         self._rows: list[Entry] = []
         self._entries = [
-            Entry("new", "New project…", "From a folder of images", _TIPS["new_project"]),
-            Entry("open", "Open project…", "A project folder made before", _TIPS["open_project"]),
-            Entry("demo", "Try the demo", "A small project to play with", _TIPS["open_demo"]),
+            Entry("new", "New project…", "From a folder of images"),
+            Entry("open", "Open project…", "A project folder made before"),
+            Entry("demo", "Try the demo", "A small project to play with"),
         ]
         self._entries[0].clicked.connect(lambda: self.new_requested.emit(None))
         self._entries[1].clicked.connect(lambda: self.open_requested.emit(None))
@@ -92,6 +93,7 @@ class StartScreen(QFrame):
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         QHBoxLayout(self._drop).addWidget(words)
         self._build()
+        self.set_keys(default_keys)
         self.set_tokens(tokens)
         self.set_recent(())
 
@@ -107,6 +109,11 @@ class StartScreen(QFrame):
             self._recent_layout.insertWidget(at, row)
         self._no_recent.setVisible(not recent)
 
+    def set_keys(self, keys: Keys) -> None:
+        """Tell the keys that do the same now."""
+        for entry, name in zip(self._entries, ("new_project", "open_project", "open_demo"), strict=True):
+            entry.setToolTip(tooltip(SPECS[name], keys))
+
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
         self._tokens = tokens
@@ -115,9 +122,9 @@ class StartScreen(QFrame):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Qt's virtual."""
-        if _dropped(event) is not None:
+        if paths := local_paths(event.mimeData()):
             event.acceptProposedAction()
-            set_role(self._drop, over=True)
+            set_role(self._drop, over=not sort_out(paths).refused)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Qt's virtual."""
@@ -127,14 +134,14 @@ class StartScreen(QFrame):
     def dropEvent(self, event: QDropEvent) -> None:
         """Qt's virtual."""
         set_role(self._drop, over=False)
-        folder = _dropped(event)
-        if folder is None:
-            return
+        dropped = sort_out(local_paths(event.mimeData()))
         event.acceptProposedAction()
-        if (folder / PROJECT_FILE).exists():
-            self.open_requested.emit(folder)
-        else:
-            self.new_requested.emit(folder)
+        if dropped.projects:
+            self.open_requested.emit(dropped.projects[0])
+        elif dropped.images_folder is not None:
+            self.new_requested.emit(dropped.images_folder)
+        elif dropped.refused:
+            self.refused.emit(dropped.refused)
 
     def _row(self, project: RecentProject) -> "Entry":
         where = _short(project.path)
@@ -207,7 +214,7 @@ class StartScreen(QFrame):
 class Entry(QPushButton):
     """A wide button of an icon, a title, a line below and a note at the right."""
 
-    def __init__(self, icon_name: str, title: str, detail: str, tip: str, *, note: str = "") -> None:
+    def __init__(self, icon_name: str, title: str, detail: str, tip: str = "", *, note: str = "") -> None:
         super().__init__()
         set_role(self, role="entry")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -246,15 +253,6 @@ class Entry(QPushButton):
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.addAction("Remove from this list", self.forget)
             menu.popup(event.globalPos())
-
-
-def _dropped(event: QDropEvent) -> Path | None:
-    """The folder that was dropped, or the one a dropped file lies in."""
-    for url in event.mimeData().urls():
-        path = Path(url.toLocalFile())
-        if url.isLocalFile() and path.exists():
-            return path if path.is_dir() else path.parent
-    return None
 
 
 def _short(path: Path) -> str:

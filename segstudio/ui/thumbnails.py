@@ -11,6 +11,9 @@ from segstudio.errors import SegStudioError
 from segstudio.storage.images import thumbnail
 from segstudio.ui.jobs import Emit, Job, Jobs
 
+_LONGER = 208  # pixels of the longer side: sharp on a screen of twice the resolution
+_SHORTER = 6  # and of the shorter one at least, or an image of a single row would not be seen in the strip
+
 
 class Thumbnailer(QObject):
     """Reads thumbnails on a job's thread, which lives while there is something to read.
@@ -44,13 +47,14 @@ class Thumbnailer(QObject):
             except IndexError:
                 return
             try:
-                pixels = thumbnail(path, 208)
+                pixels = thumbnail(path, _LONGER)
             except SegStudioError:
                 emit((key, QImage()))  # opening the image says what is wrong with it
                 continue
             height, width = pixels.shape[:2]
             image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-            emit((key, image.copy()))
+            thin = min(width, height) < _SHORTER
+            emit((key, image.scaled(max(width, _SHORTER), max(height, _SHORTER)) if thin else image.copy()))
 
     def _deliver(self, batch: list[tuple[str, QImage]]) -> None:
         for key, image in batch:

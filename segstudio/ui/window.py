@@ -1,8 +1,7 @@
 """The main window: start screen or workbench, menus, and the projects that come and go in it."""
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +12,19 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QStackedWid
 from segstudio.core.keymap import Keymap
 from segstudio.core.tools.base import Palette
 from segstudio.errors import SegStudioError
-from segstudio.storage.export import export_masks
-from segstudio.storage.images import find_images
-from segstudio.storage.naming import PROJECT_FILE
 from segstudio.storage.preferences import Preferences
-from segstudio.storage.project import AddReport, Project
-from segstudio.ui.action_table import ACTIONS, TOOL_ORDER, AppState, key_of, native
+from segstudio.storage.project import Project
+from segstudio.ui.action_table import ACTIONS, TOOL_ORDER, AppState, key_of
 from segstudio.ui.actions import ActionSet, label_search, search_button
 from segstudio.ui.desk import Desk
 from segstudio.ui.dialogs.key_table import key_rows, make_keymap
 from segstudio.ui.dialogs.new_project import NewProjectDialog
-from segstudio.ui.jobs import Emit, Jobs
+from segstudio.ui.dropping import local_paths, sort_out
+from segstudio.ui.exchange import Exchange
+from segstudio.ui.jobs import Jobs
 from segstudio.ui.opening import Opener
 from segstudio.ui.panels.status import StatusLine
+from segstudio.ui.panels.tabbing import step_focus
 from segstudio.ui.start import RecentProject, StartScreen
 from segstudio.ui.theme import Mode, Tokens
 from segstudio.ui.workbench import Workbench
@@ -75,6 +74,7 @@ class Window(QMainWindow):
         self.opener.opened.connect(self._enter)
         self.status = StatusLine(tokens)
         self.setStatusBar(self.status)
+        self._exchange = Exchange(self.status, self)
         self.opener.working.connect(lambda what: self.status.set_job(what, None, False))
         self.opener.failed.connect(self.complain)
         self.start = StartScreen(tokens)
@@ -82,7 +82,9 @@ class Window(QMainWindow):
         self.start.open_requested.connect(self._open_or_ask)
         self.start.demo_requested.connect(lambda: self.opener.open_demo())
         self.start.forget_requested.connect(self._forget)
+        self.start.refused.connect(self.complain)
         self.bench = Workbench(self._palette, self.actions_, tokens)
+        self.actions_.keys_changed.connect(self.start.set_keys)
         self._rows = key_rows()
         self._keymap = make_keymap(self._rows, preferences.get(_KEYS))
         self._bind()
@@ -148,38 +150,6 @@ class Window(QMainWindow):
         box.exec()
         return box.clickedButton() is leave
 
-    def add_images(self, folder: Path) -> None:
-        """Add the images of a folder to the open project."""
-        desk = self.desk
-        if desk is None:
-            return
-        project = desk.session.project
-
-        def work(_emit: Emit, _cancel: threading.Event) -> AddReport:
-            return project.add_images(find_images(folder), root=folder)
-
-        def done(report: AddReport) -> None:
-            desk.session.images_changed.emit()
-            self._tell_problems(report.problems, f"Added {len(report.added)} images")
-
-        desk.jobs.start("add images", work, done=done, failed=self.complain)
-
-    def export_masks(self, folder: Path) -> None:
-        """Write the annotations of the open project as mask images."""
-        desk = self.desk
-        if desk is None:
-            return
-        session = desk.session
-
-        def work(_emit: Emit, _cancel: threading.Event) -> int:
-            session.flush()
-            return export_masks(session.project, folder)
-
-        def done(count: int) -> None:
-            self.status.say(f"Wrote {count} masks to {folder}")
-
-        desk.jobs.start("export", work, done=done, failed=self.complain)
-
     def _enter(self, project: Project, problems: tuple[str, ...]) -> None:
         if not self.close_project():
             project.close()
@@ -195,7 +165,7 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{project.name} - {_TITLE}")
         self.bench.canvas.setFocus()
         self._refresh()
-        self._tell_problems(problems, "")
+        self._exchange.tell(problems, "")
         self.project_opened.emit()
 
     def _remember(self, folder: Path) -> None:
@@ -243,8 +213,8 @@ class Window(QMainWindow):
             "open_project": lambda: self._open_or_ask(None),
             "open_demo": lambda: self.opener.open_demo(),
             "close_project": self.close_project,
-            "add_images": self._ask_add,
-            "export_masks": self._ask_export,
+            "add_images": lambda: self._with_desk(self._exchange.ask_add),
+            "export_masks": lambda: self._with_desk(self._exchange.ask_export),
             "quit": self.close,
             "theme_dark": lambda: self.theme_wanted.emit("dark"),
             "theme_light": lambda: self.theme_wanted.emit("light"),
@@ -256,17 +226,23 @@ class Window(QMainWindow):
             "about": self._about,
         }
 
+    def _with_desk(self, act: Callable[[Desk], None]) -> None:
+        if self.desk is not None:
+            act(self.desk)
+
     def open_palette(self) -> None:
         """Search commands by name."""
         from segstudio.ui.dialogs.palette import CommandPalette
 
-        CommandPalette(self.actions_.all(), self._tokens, self).open_over()
+        classes = [] if self.desk is None else self.desk.class_commands()
+        CommandPalette([*self.actions_.all(), *classes], self._tokens, self).open_over()
 
     def show_shortcuts(self) -> None:
         """Show all keys on one page."""
         from segstudio.ui.dialogs.shortcuts import ShortcutsDialog
 
-        dialog = ShortcutsDialog(lambda name: tuple(native(key) for key in self._keymap.keys(name)), self)
+        dialog = ShortcutsDialog(self.actions_.keys, self)
+        self.actions_.keys_changed.connect(dialog.set_keys)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
 
@@ -293,14 +269,6 @@ class Window(QMainWindow):
         self.bench.canvas.set_held_keys(pan=held[0], peek=held[1])
         if self.desk is not None:
             self.desk.set_keymap(keymap)
-
-    def _ask_add(self) -> None:
-        if chosen := QFileDialog.getExistingDirectory(self, "Add a folder of images"):
-            self.add_images(Path(chosen))
-
-    def _ask_export(self) -> None:
-        if chosen := QFileDialog.getExistingDirectory(self, "Export masks to"):
-            self.export_masks(Path(chosen))
 
     def _open_logs(self) -> None:
         from segstudio.storage.logs import log_folder
@@ -341,33 +309,31 @@ class Window(QMainWindow):
         """Say what went wrong."""
         self.status.say(line, "error")
 
-    def _tell_problems(self, problems: Sequence[str], otherwise: str) -> None:
-        for line in problems:
-            log.warning("%s", line)
-        if len(problems) == 1:
-            self.status.say(problems[0], "warning")
-        elif problems:
-            self.status.say(f"{len(problems)} files were left out: {problems[0]} The log has the rest.", "warning")
-        elif otherwise:
-            self.status.say(otherwise)
-
     # Dropping and closing
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Qt's virtual: folders may be dropped."""
-        if any(Path(url.toLocalFile()).is_dir() for url in event.mimeData().urls()):
+        """Qt's virtual: what is of no use is taken, too, to be told why."""
+        if local_paths(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Qt's virtual: a project is opened, a folder of images becomes a project or joins the open one."""
-        for url in event.mimeData().urls():
-            folder = Path(url.toLocalFile())
-            if (folder / PROJECT_FILE).is_file():
-                self.open_project(folder)
-            elif folder.is_dir() and self.desk is not None:
-                self.add_images(folder)
-            elif folder.is_dir():
-                self.ask_new_project(folder)
+        """Qt's virtual: a project is opened, images become a project or join the open one."""
+        dropped = sort_out(local_paths(event.mimeData()))
+        if dropped.projects:
+            self.open_project(dropped.projects[0])
+        elif self.desk is None and (folder := dropped.images_folder) is not None:
+            self.ask_new_project(folder)
+        elif self.desk is not None and (dropped.folders or dropped.images):
+            for folder in dropped.folders:
+                self._exchange.add_images(self.desk, folder)
+            if dropped.images:
+                self._exchange.add_images(self.desk, dropped.images)
+        elif dropped.refused:
+            self.complain(dropped.refused)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Qt's virtual: Tab goes as things lie, whenever they were made."""
+        return step_focus([self._stack, self.status], forward)
 
     def _keep(self, name: str, value: object) -> None:
         """Remember how the window was; no reason to disturb anybody when that fails."""

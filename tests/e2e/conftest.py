@@ -41,6 +41,7 @@ from segstudio.ui.canvas.canvas import Canvas
 from segstudio.ui.desk import Desk
 from segstudio.ui.dialogs.new_project import NewProject
 from segstudio.ui.panels.toolbox import ToolBox
+from segstudio.ui.releases import Releases
 from segstudio.ui.window import Window
 
 Spot = tuple[float, float]
@@ -103,12 +104,14 @@ class Driver:
 
     @property
     def labels(self) -> U8:
-        """A copy of the annotation."""
+        """A copy of the annotation, when nothing is done away any more."""
+        self.document.settle()
         return self.document.annotation.copy()
 
     @property
     def steps(self) -> int:
-        """Strokes that can be undone."""
+        """Strokes that can be undone, when nothing is done away any more."""
+        self.document.settle()
         return len(self.document.history.done)
 
     @property
@@ -231,7 +234,7 @@ class Driver:
         QTest.keyPress(self.canvas, key)
         yield
         QTest.keyRelease(self.canvas, key)
-        QApplication.processEvents()
+        self._let_go()
 
     def undo(self) -> None:
         self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -293,6 +296,11 @@ class Driver:
         self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, to: QWidget | None = None
     ) -> None:
         QTest.keyClick(to or self.window.bench.canvas, key, modifiers)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """A person does not press the next key before the last one counts as let go."""
+        self.until(lambda: not any(keys.waiting for keys in self.window.findChildren(Releases)))
         QApplication.processEvents()
 
     def close(self) -> None:

@@ -172,7 +172,7 @@ def test_tab_goes_to_doubts_from_the_canvas_and_moves_on_elsewhere(painter: "Dri
     painter.canvas.setFocus()
     painter.key(Qt.Key.Key_Tab)
     assert painter.canvas.hasFocus()
-    assert "Least sure here" in painter.status
+    assert "Uncertain region 1 of" in painter.status
     x, y = painter.canvas.widget_point((85, 65)).toTuple()
     assert abs(x - painter.canvas.width() / 2) < 10
     assert abs(y - painter.canvas.height() / 2) < 10

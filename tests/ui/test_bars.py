@@ -85,7 +85,10 @@ def test_review_buttons_are_their_actions(review: ReviewPanel, deeds: dict[str, 
 
 @pytest.mark.parametrize("width", [240, 296, 360])
 def test_review_buttons_show_whole_words_at_any_width(review: ReviewPanel, width: int, qtbot: QtBot) -> None:
-    review.resize(width, 220)
+    review.set_summary("Proposed by m0001")
+    review.resize(width, 140)
+    qtbot.waitUntil(lambda: all(button.isVisible() for button in review.findChildren(QPushButton)))
+    review.layout().activate()  # type: ignore[union-attr]
     qtbot.wait(1)
     for button in review.findChildren(QPushButton):
         room = button.width() - button.iconSize().width() - 12

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QColorDialog, QLabe
 from pytestqt.qtbot import QtBot
 
 from segstudio.core.classes import ClassTable
+from segstudio.ui.action_table import native
 from segstudio.ui.panels.class_row import ClassRow
 from segstudio.ui.panels.classes import ClassPanel
 from segstudio.ui.panels.parts import NameEdit
@@ -184,7 +185,30 @@ def test_the_swatch_asks_for_a_colour(panel: ClassPanel, qtbot: QtBot) -> None:
 
 def test_digits_are_shown_for_the_first_ten(panel: ClassPanel) -> None:
     panel.set_classes(ClassTable.of([f"c{at}" for at in range(12)]), 0)
-    assert [row(panel, at).digit for at in (0, 8, 9, 10)] == ["1", "9", "0", ""]
+    assert [row(panel, at).key for at in (0, 8, 9, 10)] == ["1", "9", "0", ""]
+    assert "Paint c9 (0)" in row(panel, 9).toolTip()
+    assert f"Lock c9 ({native('Shift+0')})" in control(panel, "Lock c9").toolTip()
+    assert row(panel, 11).toolTip().startswith("Paint c11\n")
+
+
+def test_keys_of_ones_own_are_shown_in_line_and_also_on_rows_that_come_later(panel: ClassPanel, qtbot: QtBot) -> None:
+    def keys(name: str) -> tuple[str, ...]:
+        return {"class_2": ("F12", "J"), "lock_class_2": (), "class_3": ("Ctrl+Shift+Alt+F11",)}.get(name, ("Q",))
+
+    panel.set_keys(keys)
+    panel.set_classes(ClassTable.of(["a", "b", "c"]), 0)
+    assert [row(panel, at).key for at in range(3)] == ["Q", "F12", "Ctrl+Shift+Alt+F11"]
+    assert row(panel, 1).toolTip() == "Paint b (F12)\nDouble click renames, a drag moves it"
+    assert control(panel, "Lock b").toolTip().startswith("Lock b\n")
+    badges = [next(label for label in row(panel, at).findChildren(QLabel)) for at in range(3)]
+    assert [badge.accessibleName() for badge in badges] == ["Key Q", "Key F12", "Key Ctrl+Shift+Alt+F11"]
+    assert len({badge.width() for badge in badges}) == 1
+    swatches = [control(row(panel, at), f"Colour of {name}") for at, name in enumerate("abc")]
+    pairs = list(zip(badges, swatches, strict=True))
+    qtbot.waitUntil(lambda: all(badge.geometry().right() < swatch.x() for badge, swatch in pairs), timeout=1000)
+    badges[2].grab()
+    assert badges[2].toolTip() == "Ctrl+Shift+Alt+F11"  # shortened, and told there
+    assert badges[1].fontMetrics().horizontalAdvance("F12") <= badges[1].width() < 60
 
 
 def test_the_padlock_pulses_and_comes_to_rest(panel: ClassPanel, qtbot: QtBot) -> None:

@@ -9,10 +9,10 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QListView, QMainWindow, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from segstudio.ui.action_table import ACTIONS, AppState, native
+from segstudio.ui.action_table import ACTIONS, AppState, default_keys, native
 from segstudio.ui.actions import ActionSet
 from segstudio.ui.dialogs.crash import CrashDialog
 from segstudio.ui.dialogs.key_table import key_rows
@@ -152,6 +152,34 @@ def test_the_page_lists_every_key(qtbot: QtBot, tokens: Tokens) -> None:
         assert {text, *keys} <= words
 
 
+def test_the_page_of_keys_can_be_searched(qtbot: QtBot, tokens: Tokens) -> None:
+    assert tokens.dark
+    page = ShortcutsDialog(default_keys)
+    qtbot.addWidget(page)
+    with qtbot.waitExposed(page):
+        page.show()
+
+    def labels() -> list[QLabel]:
+        inner = page._area.widget()
+        assert inner is not None
+        return inner.findChildren(QLabel)
+
+    def texts() -> list[str]:
+        return [label.text() for label in labels()]
+
+    whole = texts()
+    assert len(whole) > 100
+    for label in labels():
+        assert label.width() >= label.fontMetrics().horizontalAdvance(label.text()), label.text()
+    edit = line(page, "Search commands or keys")
+    QTest.keyClicks(edit, "ctrl zoom")
+    assert texts() == ["VIEW", "Zoom in", *default_keys("zoom_in"), "Zoom out", *default_keys("zoom_out")]
+    edit.setText("zzzz")
+    assert texts() == ["No command or key matches “zzzz”"]
+    edit.clear()
+    assert texts() == whole
+
+
 # Command palette
 
 
@@ -182,6 +210,22 @@ def test_palette_finds_by_a_few_letters(palette: CommandPalette) -> None:
         assert palette.found()[0] == first, typed
     line(palette, "Search commands").setText("zzzz")
     assert palette.found() == []
+
+
+def test_palette_is_as_high_as_what_it_found(palette: CommandPalette) -> None:
+    edit, full = line(palette, "Search commands"), palette.height()
+    edit.setText("theme")
+    some = len(palette.found())
+    assert 0 < some < 9
+    assert palette.height() < full
+    view = palette.findChild(QListView)
+    assert isinstance(view, QListView)
+    assert view.height() == 36 * some + 4
+    edit.setText("zzzz")
+    assert not view.isVisible()
+    assert "No command matches “zzzz”" in [label.text() for label in palette.findChildren(QLabel) if label.isVisible()]
+    edit.setText("")
+    assert palette.height() == full
 
 
 def test_palette_does_the_chosen_command_and_goes(palette: CommandPalette, called: list[str], qtbot: QtBot) -> None:

@@ -173,11 +173,7 @@ def test_a_picture_appears_in_the_colour_of_the_class_and_follows_it(panel: Hist
     panel.set_strokes([patch_of(1)], [])
 
     def color() -> QColor:
-        return (
-            panel.grab(QRect(table(panel).pos() + QPoint(24, ROW + ROW // 2), table(panel).size()))
-            .toImage()
-            .pixelColor(0, 0)
-        )
+        return table(panel).grab(QRect(QPoint(24, ROW + ROW // 2), table(panel).size())).toImage().pixelColor(0, 0)
 
     qtbot.waitUntil(lambda: color() == QColor(CLASSES[1].color))
     assert panel.rows()[1] == "Brush · nucleus"

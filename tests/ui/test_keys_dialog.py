@@ -142,6 +142,8 @@ def test_cancel_changes_nothing(dialog: KeysDialog, applied: list[Keymap]) -> No
         (Qt.Key.Key_Plus, Qt.KeyboardModifier.KeypadModifier, "+"),
         (Qt.Key.Key_Comma, CTRL, "Ctrl+,"),
         (Qt.Key.Key_Escape, CTRL, "Ctrl+Esc"),
+        (Qt.Key.Key_Question, SHIFT, "?"),
+        (Qt.Key.Key_Plus, CTRL | SHIFT, "Ctrl++"),
     ],
 )
 def test_any_key_can_be_caught(dialog: KeysDialog, key: Qt.Key, modifiers: Qt.KeyboardModifier, written: str) -> None:
@@ -197,6 +199,16 @@ def test_a_clash_can_be_swapped(dialog: KeysDialog) -> None:
     assert dialog.keymap.keys("redo") == ("Ctrl+T", "Ctrl+Shift+Z")
 
 
+def test_return_presses_the_button_that_has_the_keyboard(dialog: KeysDialog) -> None:
+    clash(dialog)
+    focused = dialog.focusWidget()
+    assert focused is button(dialog, "Swap")
+    QTest.keyClick(focused, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    assert dialog.keymap.keys("train") == ("Ctrl+Y",)
+    assert dialog.keymap.keys("redo") == ("Ctrl+T", "Ctrl+Shift+Z")
+
+
 @pytest.mark.parametrize("leave", [lambda d: press_button(d, "Leave"), lambda d: click(d, "Undo")])
 def test_a_clash_can_be_left(dialog: KeysDialog, leave: Callable[[KeysDialog], None]) -> None:
     clash(dialog)
@@ -220,6 +232,14 @@ def test_a_held_key_stands_alone(dialog: KeysDialog) -> None:
     assert message(dialog) == ALONE
     press(dialog, Qt.Key.Key_H)
     assert dialog.keymap.keys("hold_pan") == ("H",)
+
+
+def test_a_held_key_is_no_symbol_typed_with_shift(dialog: KeysDialog) -> None:
+    click(dialog, "Pan while held")
+    press(dialog, Qt.Key.Key_Question, SHIFT)
+    assert message(dialog) == ALONE
+    press(dialog, Qt.Key.Key_Question)
+    assert dialog.keymap.keys("hold_pan") == ("?",)
 
 
 def test_digit_keys_can_be_changed(dialog: KeysDialog) -> None:

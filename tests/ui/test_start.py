@@ -21,6 +21,7 @@ class Heard:
         start.open_requested.connect(lambda path: self.said.append(("open", path)))
         start.demo_requested.connect(lambda: self.said.append(("demo", None)))
         start.forget_requested.connect(lambda path: self.said.append(("forget", path)))
+        start.refused.connect(lambda line: self.said.append(("refused", line)))
 
 
 @pytest.fixture
@@ -95,5 +96,15 @@ def test_drop(start: StartScreen, tmp_path: Path) -> None:
     assert drop(start, images)
     assert drop(start, images / "a.png")
     assert drop(start, project)
-    assert not drop(start, tmp_path / "nowhere")
-    assert heard.said == [("new", images), ("new", images), ("open", project)]
+    assert drop(start, project / "project.sqlite")
+    assert heard.said == [("new", images), ("new", images), ("open", project), ("open", project)]
+
+
+def test_what_is_of_no_use_is_told(start: StartScreen, tmp_path: Path) -> None:
+    heard = Heard(start)
+    (tmp_path / "notes.txt").touch()
+    assert drop(start, tmp_path / "notes.txt")
+    assert drop(start, tmp_path / "nowhere")
+    assert [kind for kind, _ in heard.said] == ["refused", "refused"]
+    assert str(heard.said[0][1]).startswith("notes.txt is no image")
+    assert heard.said[1][1] == "nowhere is not there any more"

@@ -8,10 +8,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QLineEdit, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
-from segstudio.core.tone import PRESETS, Tone, Window
+from segstudio.core.tone import PRESETS, Hounsfield, Tone, Window
 from segstudio.ui.panels.histogram import Histogram
 from segstudio.ui.panels.tone import SAMPLE, TonePanel
-from segstudio.ui.theme import LIGHT, Tokens
+from segstudio.ui.theme import DARK, LIGHT, Tokens
 
 GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
@@ -169,15 +169,92 @@ def test_auto_takes_the_percentiles(panel: TonePanel) -> None:
     assert not button(panel, "Auto").isEnabled()
 
 
-def test_presets_are_for_images_with_more_than_8_bits(panel: TonePanel) -> None:
-    presets = next(found for found in panel.findChildren(QComboBox) if found.accessibleName() == "Preset")
-    assert not presets.isVisible()
-    panel.set_image(FLOAT, (-1000.0, 1000.0), np.float32)
-    assert presets.isVisible()
-    assert presets.count() == len(PRESETS) + 1
+@pytest.mark.parametrize(("tail", "window"), [("0.1 %", (-998.0, 998.0)), ("2 %", (-960.0, 960.0))])
+def test_what_auto_leaves_out_can_be_chosen(panel: TonePanel, tail: str, window: Window) -> None:
+    panel.set_image(FLOAT, (-5000.0, 5000.0), np.float32)
     said = heard(panel)
-    presets.activated.emit(2)
-    assert said == [Tone(window=PRESETS[1].window)]
+    tails = combo(panel, "Left out by Auto")
+    tails.setCurrentText(tail)
+    tails.activated.emit(tails.currentIndex())
+    assert window_of(said) == pytest.approx(window)
+    other = TonePanel(DARK)
+    other.restore(panel.kept())
+    assert other.tail == panel.tail
+    other.deleteLater()
+
+
+def combo(panel: QWidget, name: str) -> QComboBox:
+    return next(found for found in panel.findChildren(QComboBox) if found.accessibleName() == name)
+
+
+def titles(presets: QComboBox) -> list[str]:
+    return [presets.itemText(at) for at in range(presets.count()) if presets.itemText(at)]
+
+
+def save(panel: TonePanel, name: str) -> None:
+    button(panel, "Save").click()
+    editor = field(panel, "Name of this window")
+    assert editor.isVisible()
+    editor.clear()
+    QTest.keyClicks(editor, name)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+
+
+def test_a_window_is_saved_under_a_name_for_images_of_its_depth(panel: TonePanel) -> None:
+    presets = combo(panel, "Preset")
+    panel.set_tone(Tone(window=(20.0, 90.0)))
+    assert presets.currentIndex() == -1
+    save(panel, "bright cells")
+    assert presets.currentText() == "bright cells"
+    panel.set_tone(Tone(window=(1.0, 2.0)))
+    save(panel, "dark")
+    said = heard(panel)
+    presets.setCurrentText("bright cells")
+    presets.activated.emit(presets.currentIndex())
+    assert said == [Tone(window=(20.0, 90.0))]
+    panel.set_image(FLOAT, (-1000.0, 1000.0), np.float32)
+    assert titles(presets) == ["The image's own"]
+    other = TonePanel(DARK)
+    other.restore(panel.kept())
+    other.set_image(GREY, (0, 255), np.uint8)
+    assert titles(combo(other, "Preset")) == ["The image's own", "bright cells", "dark"]
+    other.deleteLater()
+
+
+def test_a_preset_of_ones_own_is_replaced_and_removed(panel: TonePanel) -> None:
+    presets, remove = combo(panel, "Preset"), button(panel, "Remove")
+    assert not remove.isEnabled()
+    for window in ((20.0, 90.0), (30.0, 80.0)):
+        panel.set_tone(Tone(window=window))
+        save(panel, "cells")
+    assert titles(presets) == ["The image's own", "cells"]
+    assert remove.isEnabled()
+    remove.click()
+    assert titles(presets) == ["The image's own"]
+    assert panel.tone.window == (30.0, 80.0)  # how the image is seen stays
+    button(panel, "Save").click()
+    QTest.keyClick(field(panel, "Name of this window"), Qt.Key.Key_Escape)
+    assert presets.isVisible()
+    assert panel.isVisible()
+
+
+@pytest.mark.parametrize("kept", [None, 3, {"presets": [3, {"name": ""}, {"name": "a", "window": [2, 1]}]}])
+def test_presets_that_are_none_are_left_out(panel: TonePanel, kept: object) -> None:
+    panel.restore(kept)
+    assert panel.kept() == {"presets": [], "tail": 0.5}
+
+
+def test_presets_in_hounsfield_units_are_for_computed_tomography(panel: TonePanel) -> None:
+    presets = combo(panel, "Preset")
+    panel.set_image(FLOAT, (-1000.0, 1000.0), np.float32)
+    assert presets.count() == 1
+    panel.set_image(FLOAT, (-1000.0, 1000.0), np.float32, Hounsfield(2.0, -1024.0))
+    assert len(titles(presets)) == len(PRESETS) + 1
+    said = heard(panel)
+    presets.setCurrentIndex(3)
+    presets.activated.emit(3)
+    low, high = PRESETS[1].window
+    assert said == [Tone(window=((low + 1024) / 2, (high + 1024) / 2))]
     assert PRESETS[1].name in presets.currentText()
     panel.set_tone(Tone(window=(1.0, 2.0)))
     assert presets.currentIndex() == -1
@@ -237,5 +314,5 @@ def test_the_histogram_shows_the_image(panel: TonePanel, tokens: Tokens) -> None
 def test_every_control_has_a_name_and_a_tooltip(panel: TonePanel) -> None:
     kinds = (QAbstractButton, QSlider, QComboBox, QLineEdit, Histogram)
     controls = [found for kind in kinds for found in panel.findChildren(kind)]
-    assert len(controls) == 14
+    assert len(controls) == 18
     assert all(control.accessibleName() and control.toolTip() for control in controls)

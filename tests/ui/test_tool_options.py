@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QLabel,
+    QLineEdit,
     QSlider,
     QSpinBox,
     QToolButton,
@@ -22,7 +23,7 @@ from pytestqt.qtbot import QtBot
 from segstudio.core.classes import VOID
 from segstudio.core.strokes import MAX_SIZE, MIN_SIZE
 from segstudio.core.tools.base import OPERATIONS, Operation, Palette, ToolName
-from segstudio.ui.panels.option_fields import STEPS, position_of, size_at
+from segstudio.ui.panels.option_fields import STEPS, Option, position_of, size_at
 from segstudio.ui.panels.options import HINTS, ToolOptions
 from segstudio.ui.theme import DARK, LIGHT, Tokens
 
@@ -281,3 +282,65 @@ def test_a_click_on_the_groove_jumps_there(options: ToolOptions) -> None:
         event = QMouseEvent(kind, at, found.mapToGlobal(at), left, left, Qt.KeyboardModifier.NoModifier)
         QApplication.sendEvent(found, event)
     assert 0.7 * STEPS <= found.value() <= 0.8 * STEPS
+
+
+def placed(qtbot: QtBot, tokens: Tokens, width: int) -> tuple[QWidget, ToolOptions]:
+    """A bar that has just this width, in a window: one that is a window itself takes what it likes."""
+    host = QWidget()
+    host.resize(1300, 100)
+    bar = ToolOptions(tokens)
+    bar.setParent(host)
+    bar.resize(width, 44)
+    show(host, qtbot)
+    return host, bar
+
+
+@pytest.mark.parametrize("width", [480, 527, 620, 760, 1200])
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_option_is_named_at_any_width(qtbot: QtBot, tokens: Tokens, tool: ToolName, width: int) -> None:
+    host, bar = placed(qtbot, tokens, width)
+    for operation in OPERATIONS if tool == "region" else OPERATIONS[:1]:
+        bar.set_palette(Palette(operation=operation), ["background", "nucleus"])
+        bar.set_tool(tool, tool.title())
+        QApplication.processEvents()
+        assert bar.more_button.isVisible() == any(part.window() is not host for part in bar.findChildren(Option))
+        for option in bar.findChildren(Option):
+            inner = option.findChildren(QSpinBox) + option.findChildren(QComboBox)
+            if option.window() is host and option.isVisible() and inner:
+                label = option.findChildren(QLabel)[0]
+                assert label.isVisible()
+                assert label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+                assert option.geometry().right() < bar.tone_button.x()
+
+
+def test_options_without_room_are_behind_a_button_and_come_back(qtbot: QtBot, tokens: Tokens) -> None:
+    host, bar = placed(qtbot, tokens, 500)
+    bar.set_tool("wand", "Wand")
+    assert bar.more_button.isVisible()
+    over = next(box for box in bar.findChildren(QComboBox) if box.accessibleName() == "Paint only over")
+    assert not over.isVisible()
+    QTest.mouseClick(bar.more_button, Qt.MouseButton.LeftButton)
+    assert over.isVisible()
+    heard: list[tuple[str, object]] = []
+    bar.changed.connect(lambda field, value: heard.append((field, value)))
+    over.setFocus()
+    QTest.keyClick(over, Qt.Key.Key_Down)
+    assert heard == [("over", VOID)]
+    over.window().close()
+    bar.resize(1200, 44)
+    QApplication.processEvents()
+    assert not bar.more_button.isVisible()
+    assert bar.isAncestorOf(over)
+    assert over.window() is host
+    assert over.isVisible()
+    names = [box.accessibleName() for box in bar.findChildren(QWidget) if isinstance(box, QSpinBox | QComboBox)]
+    places = {box.accessibleName(): box.mapTo(bar, box.rect().topLeft()).x() for box in bar.findChildren(QWidget)}
+    shown = ["Tolerance", "Smooth outline", "Paint only over"]
+    assert [name for name in sorted(names, key=places.__getitem__) if name in shown] == shown
+
+
+def test_the_field_inside_a_number_has_its_name(qtbot: QtBot, tokens: Tokens) -> None:
+    bar = ToolOptions(tokens)
+    qtbot.addWidget(bar)
+    for box in bar.findChildren(QSpinBox):
+        assert [inner.accessibleName() for inner in box.findChildren(QLineEdit)] == [box.accessibleName()]

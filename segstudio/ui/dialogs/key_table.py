@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from segstudio.core.keymap import WINDOW, Keymap
-from segstudio.ui.action_table import ACTIONS, ActionSpec, native
+from segstudio.ui.action_table import ACTIONS, KEYED_CLASSES, OTHER_KEYS, ActionSpec, native
 from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 
 Index = QModelIndex | QPersistentModelIndex
@@ -38,12 +38,16 @@ class KeyRow:
     held: bool = False
 
 
+def _row(name: str, title: str, menu: str, context: str = WINDOW, *, held: bool = False) -> KeyRow:
+    return KeyRow(name, title, menu, (OTHER_KEYS[name],), context, held)
+
+
 # What has a key and is no action of the table.
 OTHER_ROWS: tuple[KeyRow, ...] = (
-    KeyRow("hold_pan", "Pan while held", "Canvas", ("Space",), "canvas", held=True),
-    KeyRow("hold_peek", "Peek under the labels while held", "Canvas", ("`",), "canvas", held=True),
-    *(KeyRow(f"class_{at}", f"Choose class {at}", "Classes", (str(at % 10),)) for at in range(1, 11)),
-    *(KeyRow(f"lock_class_{at}", f"Lock class {at}", "Classes", (f"Shift+{at % 10}",)) for at in range(1, 11)),
+    _row("hold_pan", "Pan while held", "Canvas", "canvas", held=True),
+    _row("hold_peek", "Peek under the labels while held", "Canvas", "canvas", held=True),
+    *(_row(f"class_{at}", f"Choose class {at}", "Classes") for at in range(1, KEYED_CLASSES + 1)),
+    *(_row(f"lock_class_{at}", f"Lock class {at}", "Classes") for at in range(1, KEYED_CLASSES + 1)),
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -18,11 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from segstudio.core.keymap import Keymap, portable
+from segstudio.core.keymap import Keymap
 from segstudio.errors import SegStudioError, UsageError
 from segstudio.ui.action_table import native
 from segstudio.ui.dialogs.key_table import ROW, KeyDelegate, KeyModel, KeyRow
-from segstudio.ui.panels.parts import describe, push_button, set_role, text_label
+from segstudio.ui.dialogs.pressed import pressed_key
+from segstudio.ui.panels.parts import describe, push_button, search_field, set_role, text_label
 from segstudio.ui.theme import Tokens
 
 HINT = "Click a command, then press its new key."
@@ -39,11 +40,12 @@ class KeyCatcher(QLineEdit):
     """Takes the next key that is pressed, whatever it is.
 
     Signals:
-        caught(str): a portable key; empty when it cannot be used.
+        caught(str, bool): a portable key, empty when it cannot be used, and whether it was pressed with Ctrl, Alt,
+            Shift or Meta.
         left(): the person pressed Escape.
     """
 
-    caught = Signal(str)
+    caught = Signal(str, bool)
     left = Signal()
 
     def __init__(self) -> None:
@@ -67,14 +69,11 @@ class KeyCatcher(QLineEdit):
         key, modifiers = Qt.Key(event.key()), event.modifiers()
         if key in _MODIFIERS:
             return
-        kept = modifiers & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.GroupSwitchModifier)
-        if key == Qt.Key.Key_Escape and kept == Qt.KeyboardModifier.NoModifier:
+        together = bool(modifiers & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.GroupSwitchModifier))
+        if key == Qt.Key.Key_Escape and not together:
             self.left.emit()
-            return
-        if key == Qt.Key.Key_Backtab:
-            key = Qt.Key.Key_Tab  # Shift makes the one of the other
-        text = QKeySequence(key | kept).toString(QKeySequence.SequenceFormat.PortableText)
-        self.caught.emit(portable(text) or "")
+        else:
+            self.caught.emit(pressed_key(event), together)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +112,7 @@ class KeysDialog(QDialog):
         self._clash: _Clash | None = None
         self._model = KeyModel(rows, keymap, self)
         self._table = self._make_table(tokens)
-        self._query = QLineEdit()
-        self._query.setPlaceholderText("Search commands or keys…")
-        self._query.setClearButtonEnabled(True)
-        describe(self._query, "Search commands or keys", "Type part of a command, its menu or its keys")
+        self._query = search_field("Search commands or keys", "Type part of a command, its menu or its keys")
         self._query.textChanged.connect(self._search)
         self._title = text_label("", "")
         self._message = text_label(HINT, "hint", wrap=True)
@@ -180,11 +176,12 @@ class KeysDialog(QDialog):
         self._say(HINT)
         self._table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _catch(self, key: str) -> None:
+    def _catch(self, key: str, together: bool) -> None:
         row = self._row()
         if row is None:
             return
-        if not key or not _fits(row, key):
+        # A symbol stands without its Shift, but would be held with it, and go up as another key.
+        if not key or not _fits(row, key) or (row.held and together):
             self._say(ALONE if key else UNUSABLE, "problem")
             return
         clash = _Clash(row, key, self._owners(row, key))

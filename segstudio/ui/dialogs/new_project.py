@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from segstudio.core.classes import ClassTable
 from segstudio.errors import SegStudioError
+from segstudio.storage.naming import PROJECT_FILE
 from segstudio.ui.dialogs.class_names import ClassNames
 from segstudio.ui.panels.parts import describe, push_button, set_role, text_label
-from segstudio.ui.start import PROJECT_FILE
 from segstudio.ui.theme import Tokens
 
 LOOK_MS = 250  # after the last key, before the folder is looked at

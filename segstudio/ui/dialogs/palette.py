@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from segstudio.ui.action_table import ActionSpec
-from segstudio.ui.panels.parts import describe, set_role
+from segstudio.ui.panels.parts import describe, set_role, text_label
 from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 
 WIDTH = 520
@@ -91,13 +91,15 @@ class CommandPalette(QFrame):
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._list.setAccessibleName("Commands found")
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.setFixedHeight(ROW * VISIBLE_ROWS + 4)
         self._list.clicked.connect(self._do)
+        self._nothing = text_label("", "hint", wrap=True)
+        self._nothing.setContentsMargins(12, 8, 12, 12)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(4)
         layout.addWidget(self._query)
         layout.addWidget(self._list)
+        layout.addWidget(self._nothing)
         self.setFixedWidth(WIDTH)
         self._filter("")
 
@@ -145,8 +147,14 @@ class CommandPalette(QFrame):
             item.setToolTip(action.toolTip())
             item.setEnabled(action.isEnabled())
             self._model.appendRow(item)
-        if self._model.rowCount():
+        rows = self._model.rowCount()
+        if rows:
             self._list.setCurrentIndex(self._model.index(0, 0))
+        self._list.setVisible(rows > 0)
+        self._list.setFixedHeight(ROW * min(rows, VISIBLE_ROWS) + 4)
+        self._nothing.setText(f"No command matches “{query.strip()}”")
+        self._nothing.setVisible(not rows)
+        self.adjustSize()
 
     def _do(self, index: QModelIndex) -> None:
         action = index.data(ACTION_ROLE) if index.isValid() else None

@@ -1,10 +1,31 @@
-"""One class in the list: digit, colour, name, eye, padlock."""
+"""One class in the list: key, colour, name, eye, padlock; what a person does with it."""
 
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QMenu, QStackedLayout, QWidget
+from functools import partial
 
-from segstudio.core.classes import LabelClass
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QSizePolicy,
+    QStackedLayout,
+    QWidget,
+)
+
+from segstudio.core.classes import VOID, ClassTable, LabelClass
 from segstudio.ui.icons import icon
 from segstudio.ui.panels.parts import ElidedLabel, NameEdit, describe, plain_button, quietly, set_role
 from segstudio.ui.theme import SMALL_PX, Tokens, mix, ui_font
@@ -12,6 +33,9 @@ from segstudio.ui.theme import SMALL_PX, Tokens, mix, ui_font
 HEIGHT = 32
 FLASHES = 4
 FLASH_MS = 120
+_STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+_CHOOSE = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
+_OWN = (*_STEPS, *_CHOOSE, Qt.Key.Key_F2, Qt.Key.Key_Home, Qt.Key.Key_End)
 
 
 class Swatch(QAbstractButton):
@@ -49,6 +73,11 @@ class ClassRow(QFrame):
         soloed(int): show only this class, or all again when only this one is shown.
         renamed(int, str), locked(int, bool), shown(int, bool): what a person wants; the owner decides.
         edit_dropped(): the person gave up renaming.
+        move_wanted(int, int): give the class this other index.
+        remove_wanted(int, int): remove it, its pixels becoming this class or void.
+        reached(int): it has the keyboard now.
+        stepped(int, int): the keyboard goes from it by so many rows.
+        dragged(int, object), dropped(int): it is dragged to a place (`QPoint` on the screen), and let go there.
     """
 
     chosen = Signal(int)
@@ -58,6 +87,12 @@ class ClassRow(QFrame):
     locked = Signal(int, bool)
     shown = Signal(int, bool)
     edit_dropped = Signal()
+    move_wanted = Signal(int, int)
+    remove_wanted = Signal(int, int)
+    reached = Signal(int)
+    stepped = Signal(int, int)
+    dragged = Signal(int, object)
+    dropped = Signal(int)
 
     def __init__(self, index: int, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,11 +101,14 @@ class ClassRow(QFrame):
         self._index = index
         self._tokens = tokens
         self._item = LabelClass(index, "class", "#000000")
-        self._badge = QLabel(self.digit)
-        set_role(self._badge, role="quiet")
+        self._table = ClassTable()
+        self._pressed: QPoint | None = None  # where on the screen the left button went down
+        self._dragging = False
+        self._key = self._lock_key = ""
+        self._badge = ElidedLabel("", "quiet")
         self._badge.setFont(ui_font(SMALL_PX))
-        self._badge.setFixedWidth(16)
         self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._badge.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self._swatch = Swatch(tokens)
         self._swatch.clicked.connect(lambda: self.recolor_wanted.emit(self._index))
         self._name = ElidedLabel()
@@ -103,41 +141,47 @@ class ClassRow(QFrame):
         layout.addSpacing(4)
         layout.addWidget(self._eye)
         layout.addWidget(self._lock)
+        self.set_reachable(False)
 
     @property
-    def digit(self) -> str:
-        """The key that chooses it: 1..9, 0 for the tenth, empty after that."""
-        return str((self._index + 1) % 10) if self._index < 10 else ""
+    def key(self) -> str:
+        """The key that chooses it; empty when there is none."""
+        return self._key
 
-    def show_class(self, item: LabelClass, *, current: bool, solo: bool = False) -> None:
-        """Show a class; tells nobody.
+    def set_keys(self, choose: str, lock: str, width: int) -> None:
+        """Show which keys choose and lock the class; the first in a column of `width` px."""
+        self._key, self._lock_key = choose, lock
+        self._badge.setText(choose)
+        self._badge.setAccessibleName(f"Key {choose}" if choose else "No key")
+        self._badge.setFixedWidth(width)
+        self._tell()
+
+    def set_reachable(self, on: bool) -> None:
+        """Whether Tab stops here and at its buttons: of all rows one is reached by Tab, the others by the arrows."""
+        policy = Qt.FocusPolicy.TabFocus if on else Qt.FocusPolicy.NoFocus
+        for part in (self, self._swatch, self._eye, self._lock):
+            part.setFocusPolicy(policy)
+
+    def show_class(self, table: ClassTable, *, current: bool, solo: bool = False) -> None:
+        """Show the class of its index; tells nobody.
 
         Args:
-            item: the class.
+            table: all classes.
             current: whether it is the one in hand.
             solo: whether it alone is shown, of several.
         """
-        self._item = item
+        item = self._item = table[self._index]
+        self._table = table
         self._solo = solo
-        name = item.name
-        self._name.setText(name)
+        self._name.setText(item.name)
         self._names.setCurrentWidget(self._name)
-        key = f" ({self.digit})" if self.digit else ""
-        self.setAccessibleName(f"Class {name}")
-        self.setToolTip(f"Paint {name}{key}\nDouble click renames")
-        self._name.setAccessibleName(name)
-        self._badge.setAccessibleName(f"Key {self.digit}" if self.digit else "No key")
         self._swatch.color = item.color
-        describe(self._swatch, f"Colour of {name}", f"Change the colour of {name}")
-        describe(self._editor, f"New name of {name}", "Return renames, Escape drops it")
         quietly(self._eye, lambda: self._eye.setChecked(item.visible))
         quietly(self._lock, lambda: self._lock.setChecked(item.locked))
-        lock_key = f" (Shift+{self.digit})" if self.digit else ""
-        alone = "shows all classes again" if solo else f"shows only {name}"
-        describe(self._eye, f"Show {name}", f"{'Hide' if item.visible else 'Show'} {name}\nAlt+click {alone}")
-        what = "Unlock" if item.locked else "Lock"
-        tip = f"{what} {name}{lock_key}\nNo stroke changes the pixels of a locked class"
-        describe(self._lock, f"Lock {name}", tip)
+        self._tell()
+        # On the ground of the current row, what is disabled would be too faint to read.
+        self._name.setEnabled(item.visible or current)
+        set_role(self._name, role="" if item.visible or not current else "lead")
         set_role(self, current=current)
         self._draw_icons()
         self._swatch.update()
@@ -174,7 +218,71 @@ class ClassRow(QFrame):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
         if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = event.globalPosition().toPoint()
             self.chosen.emit(self._index)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Qt's virtual: drags it to another place."""
+        at = event.globalPosition().toPoint()
+        if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        far = (at - self._pressed).manhattanLength() >= QApplication.startDragDistance()
+        self._dragging = self._dragging or far
+        if self._dragging:
+            self.dragged.emit(self._index, at)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Qt's virtual."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            dragging, self._dragging, self._pressed = self._dragging, False, None
+            if dragging:
+                self.dropped.emit(self._index)
+
+    def event(self, event: QEvent) -> bool:
+        """Qt's virtual: its own keys are its own, whatever menus say."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() in _OWN
+            and self.hasFocus()
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's virtual: the arrows go to other rows, with Alt they move this one; Return takes the class."""
+        key, alt = Qt.Key(event.key()), bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+        if not self.hasFocus() or key not in _OWN:
+            super().keyPressEvent(event)
+        elif key in _CHOOSE:
+            self.chosen.emit(self._index)
+        elif key == Qt.Key.Key_F2:
+            self.start_renaming()
+        elif alt and key in _STEPS:
+            self._move_by(_STEPS[key])
+        else:
+            self.stepped.emit(self._index, _STEPS.get(key, len(self._table) * (-1 if key == Qt.Key.Key_Home else 1)))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Qt's virtual."""
+        super().focusInEvent(event)
+        self.update()
+        self.reached.emit(self._index)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Qt's virtual."""
+        super().focusOutEvent(event)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Qt's virtual."""
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(self._tokens.accent), 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
@@ -191,7 +299,35 @@ class ClassRow(QFrame):
         menu.addAction("Hide" if self._item.visible else "Show", self._eye.click)
         menu.addAction("Show all classes" if self._solo else "Show only this class", self._ask_solo)
         menu.addAction("Unlock" if self._item.locked else "Lock", self._lock.click)
+        menu.addSeparator()
+        menu.addAction("Move up", lambda: self._move_by(-1)).setEnabled(self._index > 0)
+        menu.addAction("Move down", lambda: self._move_by(1)).setEnabled(self._index + 1 < len(self._table))
+        merge = menu.addMenu("Merge into")
+        for other in self._table:
+            if other.index != self._index and not other.locked:
+                merge.addAction(other.name, partial(self.remove_wanted.emit, self._index, other.index))
+        merge.setEnabled(not merge.isEmpty())
+        menu.addAction("Remove…", lambda: self.remove_wanted.emit(self._index, VOID))
         menu.popup(event.globalPos())
+
+    def _move_by(self, rows: int) -> None:
+        to = self._index + rows
+        if 0 <= to < len(self._table):
+            self.move_wanted.emit(self._index, to)
+
+    def _tell(self) -> None:
+        """Names and tooltips of all there is."""
+        item, name = self._item, self._item.name
+        self.setAccessibleName(f"Class {name}")
+        self.setToolTip(f"Paint {_with_key(name, self._key)}\nDouble click renames, a drag moves it")
+        self._name.setAccessibleName(name)
+        describe(self._swatch, f"Colour of {name}", f"Change the colour of {name}")
+        describe(self._editor, f"New name of {name}", "Return renames, Escape drops it")
+        alone = "shows all classes again" if self._solo else f"shows only {name}"
+        describe(self._eye, f"Show {name}", f"{'Hide' if item.visible else 'Show'} {name}\nAlt+click {alone}")
+        what = "Unlock" if item.locked else "Lock"
+        tip = f"{what} {_with_key(name, self._lock_key)}\nNo stroke changes the pixels of a locked class"
+        describe(self._lock, f"Lock {name}", tip)
 
     def _ask_solo(self) -> None:
         self.soloed.emit(self._index)
@@ -226,4 +362,7 @@ class ClassRow(QFrame):
         lock = "lock" if self._item.locked else "lock-open"
         self._lock.setIcon(icon(lock, t, color=faint, checked=t.danger if lit else t.accent_text))
         self._eye.setIconSize(QSize(16, 16))
-        self._name.setEnabled(self._item.visible)
+
+
+def _with_key(name: str, key: str) -> str:
+    return f"{name} ({key})" if key else name

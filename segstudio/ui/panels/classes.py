@@ -1,39 +1,46 @@
-"""The list of classes: choose, add, rename, recolour, lock, hide, show alone."""
+"""The list of classes: choose, add, rename, recolour, lock, hide, show alone, move, merge, remove."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QApplication, QColorDialog, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.core.classes import ClassTable
 from segstudio.errors import UsageError
+from segstudio.ui.action_table import KEYED_CLASSES, Keys, default_keys, first_key
 from segstudio.ui.panels.class_row import HEIGHT, ClassRow
-from segstudio.ui.panels.parts import NameEdit, describe, heading, push_button, set_role, text_label
-from segstudio.ui.theme import Tokens
+from segstudio.ui.panels.parts import NameEdit, describe, push_button, set_role, text_label
+from segstudio.ui.panels.section import Section
+from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 
-MIN_ROWS, MANY_ROWS = 2, 10  # of the list: as low as it may get, as high as it asks to be
+MIN_ROWS, GOOD_ROWS = 2, 6  # of the list: as low as it may get, and with which one can work
+_LEAST_KEY, _MOST_KEY = 16, 48  # px of the column of keys
 
 
-class ClassPanel(QFrame):
-    """The classes of the project; digits choose the first ten.
+class ClassPanel(Section):
+    """The classes of the project; the first ten have keys.
 
     Signals:
         chosen(int): a person picked the class with this index.
         changed(object): a person changed the classes; carries the new `ClassTable`.
+        move_wanted(int, int): a person wants a class to have another index.
+        remove_wanted(int, int): a person wants a class to go, its pixels becoming another class, or void.
     """
 
     chosen = Signal(int)
     changed = Signal(object)
+    move_wanted = Signal(int, int)
+    remove_wanted = Signal(int, int)
+    comfort = GOOD_ROWS * HEIGHT + 40
 
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        set_role(self, role="panel")
-        self.setAccessibleName("Classes")
+        super().__init__("Classes", parent)
         self._tokens = tokens
         self._table = ClassTable()
         self._current = 0
+        self._keys: Keys = default_keys
         self._rows: list[ClassRow] = []
 
         self._hint = text_label("No classes yet. Add one for each thing you want to find.", "hint", wrap=True)
@@ -53,25 +60,25 @@ class ClassPanel(QFrame):
         self._editor.editingFinished.connect(self._leave_editor)
         self._rows_layout.addStretch(1)
         self._area = _RowArea(self._list)
+        self._line = _DropLine(self._list)
+        self._place: int | None = None  # where a row that is dragged would come to lie
+        self._followed = ""  # the class that was moved with the keyboard, which goes along
         self._problem = text_label("", "problem", wrap=True)
         self._problem.setContentsMargins(12, 4, 12, 4)
         self._problem.hide()
 
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 8, 0, 8)
-        layout.setSpacing(0)
-        top = QHBoxLayout()
-        top.setContentsMargins(12, 0, 8, 4)
-        top.addWidget(heading("Classes"), 1)
-        top.addWidget(self._add)
+        self.head.addWidget(self._add)
         below = QVBoxLayout()
         below.setContentsMargins(8, 0, 8, 0)
         below.addWidget(self._editor)
-        layout.addLayout(top)
+        layout = QVBoxLayout(self.body)
+        layout.setContentsMargins(0, 0, 0, 8)
+        layout.setSpacing(0)
         layout.addWidget(self._hint)
         layout.addWidget(self._area, 1)
         layout.addWidget(self._problem)
         layout.addLayout(below)
+        layout.addStretch(0)
 
     def set_classes(self, table: ClassTable, current: int) -> None:
         """Show these classes with one of them chosen; tells nobody."""
@@ -86,12 +93,19 @@ class ClassPanel(QFrame):
             row = self._new_row(len(self._rows))
             self._rows_layout.insertWidget(len(self._rows), row)
             self._rows.append(row)
+        self._show_keys()
         for row, item in zip(self._rows, table, strict=True):
-            row.show_class(item, current=item.index == current, solo=self._is_solo(item.index))
+            row.show_class(table, current=item.index == current, solo=self._is_solo(item.index))
+        self._follow()
         self._hint.setVisible(len(table) == 0)
         self._area.set_rows(len(table))
         if current < len(self._rows):
             QTimer.singleShot(0, self, self._reveal_current)
+
+    def set_keys(self, keys: Keys) -> None:
+        """Show the keys that choose and lock classes now."""
+        self._keys = keys
+        self._show_keys()
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
@@ -112,6 +126,7 @@ class ClassPanel(QFrame):
 
     def start_adding(self) -> None:
         """Open the inline editor for a new class."""
+        self.set_folded(False)
         self._say("")
         self._add.setEnabled(False)
         self._editor.clear()
@@ -125,6 +140,15 @@ class ClassPanel(QFrame):
     def _is_solo(self, index: int) -> bool:
         return len(self._table) > 1 and [item.index for item in self._table if item.visible] == [index]
 
+    def _show_keys(self) -> None:
+        keyed = range(1, min(KEYED_CLASSES, len(self._rows)) + 1)
+        choose, lock = ([first_key(self._keys, f"{what}_{at}") for at in keyed] for what in ("class", "lock_class"))
+        metrics = QFontMetrics(ui_font(SMALL_PX))
+        widest = max((metrics.horizontalAdvance(key) for key in choose), default=0)
+        width = min(max(widest + 4, _LEAST_KEY), _MOST_KEY)
+        for at, row in enumerate(self._rows):
+            row.set_keys(*((choose[at], lock[at]) if at < len(choose) else ("", "")), width)
+
     def _new_row(self, index: int) -> ClassRow:
         row = ClassRow(index, self._tokens)
         row.chosen.connect(self._choose)
@@ -134,7 +158,50 @@ class ClassPanel(QFrame):
         row.soloed.connect(self.solo)
         row.recolor_wanted.connect(self._pick_color)
         row.edit_dropped.connect(lambda: self._say(""))
+        row.remove_wanted.connect(self.remove_wanted)
+        row.move_wanted.connect(self._move)
+        row.reached.connect(self._make_reachable)
+        row.stepped.connect(self._step)
+        row.dragged.connect(self._drag)
+        row.dropped.connect(self._drop)
         return row
+
+    def _step(self, index: int, rows: int) -> None:
+        """Give the keyboard to another row."""
+        row = self._rows[min(max(index + rows, 0), len(self._rows) - 1)]
+        row.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._area.ensureWidgetVisible(row, 0, 0)
+
+    def _make_reachable(self, index: int) -> None:
+        for at, row in enumerate(self._rows):
+            row.set_reachable(at == index)
+
+    def _move(self, index: int, to: int) -> None:
+        self._followed = self._table[index].name if self._rows[index].hasFocus() else ""
+        self.move_wanted.emit(index, to)
+
+    def _follow(self) -> None:
+        """Keep the keyboard with the class it was with, and one row in reach of Tab."""
+        names = self._table.names
+        focused = next((at for at, row in enumerate(self._rows) if row is self._list.window().focusWidget()), None)
+        if focused is not None and self._followed in names and names[focused] != self._followed:
+            focused = names.index(self._followed)
+            self._rows[focused].setFocus(Qt.FocusReason.OtherFocusReason)
+        self._make_reachable(self._current if focused is None else focused)
+
+    def _drag(self, index: int, at: QPoint) -> None:
+        """Show between which rows a dragged one would come to lie."""
+        y = self._list.mapFromGlobal(at).y()
+        gap = min(max(round((y - self._rows[0].y()) / HEIGHT), 0), len(self._rows))
+        self._place = gap - (gap > index)
+        self._line.show_at(self._rows[0].y() + gap * HEIGHT, self._place != index)
+        self._area.ensureVisible(0, y, 0, HEIGHT)
+
+    def _drop(self, index: int) -> None:
+        self._line.hide()
+        place, self._place = self._place, None
+        if place is not None and place != index:
+            self.move_wanted.emit(index, place)
 
     def _choose(self, index: int) -> None:
         self._say("")
@@ -152,7 +219,7 @@ class ClassPanel(QFrame):
             self._say(str(error))
             if index is not None:
                 solo = self._is_solo(index)
-                self._rows[index].show_class(self._table[index], current=index == self._current, solo=solo)
+                self._rows[index].show_class(self._table, current=index == self._current, solo=solo)
             return False
         self._say("")
         if table != self._table:
@@ -207,6 +274,26 @@ def _with_only(table: ClassTable, index: int, *, everything: bool) -> ClassTable
     return ClassTable(tuple(replace(item, visible=everything or item.index == index) for item in table))
 
 
+class _DropLine(QWidget):
+    """Between which rows a dragged one would come to lie."""
+
+    def __init__(self, rows: QWidget) -> None:
+        super().__init__(rows)
+        self._rows = rows
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def show_at(self, y: int, elsewhere: bool) -> None:
+        """Show it at a height, if the row would come to lie elsewhere than it does."""
+        self.setGeometry(8, y - 1, self._rows.width() - 16, 2)
+        self.raise_()
+        self.setVisible(elsewhere)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Qt's virtual."""
+        QPainter(self).fillRect(self.rect(), QApplication.palette().color(QPalette.ColorRole.Highlight))
+
+
 class _RowArea(QScrollArea):
     """As high as its rows, if there is room; never higher, and scrolled when there is less."""
 
@@ -230,4 +317,4 @@ class _RowArea(QScrollArea):
 
     def sizeHint(self) -> QSize:
         """Qt's virtual."""
-        return QSize(240, HEIGHT * min(self._rows, MANY_ROWS))
+        return QSize(240, HEIGHT * self._rows)

@@ -20,8 +20,6 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
     QHeaderView,
     QStyle,
     QStyledItemDelegate,
@@ -31,10 +29,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from segstudio.core import figures
 from segstudio.core.arrays import I64
 from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.history import Patch
-from segstudio.ui.panels.parts import KeyKeeper, describe, heading, set_role, text_label
+from segstudio.ui.panels.parts import KeyKeeper, describe, text_label
+from segstudio.ui.panels.section import HEAD, Section
 from segstudio.ui.theme import SMALL_PX, Tokens, ui_font
 
 Index = QModelIndex | QPersistentModelIndex
@@ -42,6 +42,7 @@ ROOT = QModelIndex()
 HINT = "Every stroke is listed here. Click one to go back to how the image was then."
 START = "Start"
 ROW = 48
+_LEAST, _COMFORT, _WHOLE = 2 * ROW - 12, 4 * ROW, 8 * ROW  # px of the list
 PICTURE = 40
 _SIDE = 2 * PICTURE  # cells of a picture: sharp on a screen of twice the resolution
 _SAMPLE = 1 << 18  # pixels of a stroke that are looked at
@@ -120,7 +121,7 @@ def _label(patch: Patch, counts: I64, classes: ClassTable) -> str:
 def _count(pixels: int, *, exact: bool) -> str:
     if not pixels:
         return ""
-    return f"{pixels:,} px".replace(",", " ") if exact else f"about {pixels / 1e6:.1f} Mpx"
+    return figures.pixels(pixels) if exact else figures.about(pixels)
 
 
 class _Strokes(QAbstractListModel):
@@ -224,7 +225,7 @@ class _View(QTableView):
             super().keyPressEvent(event)
 
 
-class HistoryPanel(QFrame):
+class HistoryPanel(Section):
     """Lists the strokes, the newest at the bottom, undone ones greyed.
 
     Args:
@@ -235,13 +236,12 @@ class HistoryPanel(QFrame):
     """
 
     go_to = Signal(int)
+    comfort = HEAD + _COMFORT
 
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("History", parent)
         self._tokens = tokens
         self._classes = ClassTable()
-        set_role(self, role="panel")
-        self.setAccessibleName("History")
         self._model = _Strokes(self)
         self._delegate = _Row(self._model, self._want, tokens, self)
         self._view = _View()
@@ -255,17 +255,14 @@ class HistoryPanel(QFrame):
         self._wanted: deque[Patch] = deque(maxlen=_WANTED)
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self._look)
-        top = QHBoxLayout()
-        top.addWidget(heading("History"), 1)
-        top.addWidget(self._count)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 4, 4)
+        self.head.addWidget(self._count)
+        layout = QVBoxLayout(self.body)
+        layout.setContentsMargins(12, 0, 4, 4)
         layout.setSpacing(8)
-        top.setContentsMargins(0, 0, 8, 0)
-        layout.addLayout(top)
         layout.addWidget(self._hint)
         layout.addWidget(self._view, 1)
         layout.addStretch(0)
+        self.body.setMinimumHeight(_LEAST)
         self.set_strokes((), ())
 
     def set_tokens(self, tokens: Tokens) -> None:
@@ -294,6 +291,10 @@ class HistoryPanel(QFrame):
         self._view.setCurrentIndex(self._model.index(self._model.done))
         if self._rest.isActive():
             self._rest.start()
+
+    def sizeHint(self) -> QSize:
+        """Qt's virtual."""
+        return QSize(240, HEAD if self.is_folded else HEAD + _WHOLE)
 
     def rows(self) -> list[str]:
         """The labels as listed, from the top."""

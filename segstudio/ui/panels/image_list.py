@@ -161,7 +161,7 @@ class ImageDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Qt's virtual."""
         t = self.tokens
-        cell: QRect = option.rect
+        cell = QRect(option.rect.topLeft(), CELL)  # the row may be higher, where there is nothing to scroll
         state: QStyle.StateFlag = option.state
         current = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
@@ -171,6 +171,10 @@ class ImageDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(t.accent_ground if current else t.raised))
             painter.drawRoundedRect(QRectF(cell).adjusted(2, 0, -2, 0), 6, 6)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(QColor(t.accent), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(cell).adjusted(2.5, 0.5, -2.5, -0.5), 6, 6)
         box = QRect(cell.x() + (cell.width() - PICTURE.width()) // 2, cell.y() + 6, PICTURE.width(), PICTURE.height())
         self._draw_picture(painter, box, index.data(PICTURE_ROLE), current=current)
         record = index.data(RECORD_ROLE)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPainter, QPixmap, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QListView, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.ui.panels.image_list import CELL, KEY_ROLE, STATES, ImageDelegate, ImageListModel, draw_state
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LOOK_AGAIN_MS = 30  # after scrolling, before asking for thumbnails
 AHEAD = 4  # thumbnails asked for beyond the visible ones, on each side
 MARK = 12
+_STEPS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
 EMPTY = "No images yet. Add a folder of images from the File menu."
 
 
@@ -43,6 +44,7 @@ class ImageStrip(QFrame):
         self._view.setModel(self._model)
         self._view.setItemDelegate(self._delegate)
         self._view.clicked.connect(self._choose)
+        self._view.stepped.connect(self._choose)
         self._view.moved.connect(self._look_soon)
 
         self._filter = combo("Filter by state", "Show only images of one state")
@@ -173,6 +175,7 @@ class _StripView(QListView):
     """A row of equal cells; the wheel scrolls it sideways."""
 
     moved = Signal()
+    stepped = Signal(QModelIndex)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -184,13 +187,23 @@ class _StripView(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setFixedHeight(CELL.height() + 12)
         self.setViewportMargins(8, 0, 8, 0)
         self.setAccessibleName("Images of the project")
         self.horizontalScrollBar().setSingleStep(CELL.width() // 2)
         self.horizontalScrollBar().valueChanged.connect(self.moved)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's virtual: the arrows go from image to image."""
+        before = self.currentIndex()
+        super().keyPressEvent(event)
+        if event.key() in _STEPS and self.currentIndex() != before:
+            self.stepped.emit(self.currentIndex())
+
+    def keyboardSearch(self, search: str) -> None:
+        """Qt's virtual: letters are shortcuts, and search nothing."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Qt's virtual."""

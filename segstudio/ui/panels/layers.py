@@ -7,6 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from segstudio.core.render import LayerStyle, Look
+from segstudio.ui.action_table import SPECS, Keys, default_keys, tooltip
 from segstudio.ui.icons import icon
 from segstudio.ui.panels.parts import (
     Slider,
@@ -35,6 +36,7 @@ class _Fields:
     """Names of the fields of `LayerStyle` that one layer has."""
 
     show: Literal["show_annotation", "show_proposal"]
+    action: Literal["toggle_annotation", "toggle_proposal"]  # does the same
     look: Literal["annotation_look", "proposal_look"]
     opacity: Literal["annotation_opacity", "proposal_opacity"]
 
@@ -70,6 +72,7 @@ class LayersPanel(PopUp):
             layout.addWidget(layer)
             layer.picked.connect(self._pick)
         self.set_style(self._style)
+        self.set_keys(default_keys)
 
     @property
     def layer_style(self) -> LayerStyle:
@@ -82,6 +85,11 @@ class LayersPanel(PopUp):
         for layer in self._layers:
             layer.show_style(style)
         self._reset.setEnabled(style != self._default())
+
+    def set_keys(self, keys: Keys) -> None:
+        """Tell the keys that do the same now."""
+        for layer in self._layers:
+            layer.set_keys(keys)
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
@@ -115,7 +123,7 @@ class _Layer(QWidget):
     def __init__(self, name: str, what: str, tokens: Tokens, fields: _Fields) -> None:
         super().__init__()
         self._fields = fields
-        self._eye = plain_button("eye", tokens, f"Show {name.lower()}", f"Show or hide {what}", checkable=True)
+        self._eye = plain_button("eye", tokens, f"Show {name.lower()}", checkable=True)
         self._eye.clicked.connect(lambda on: self.picked.emit(fields.show, on))
         self._title = text_label(name, "")
         self._looks: dict[Look, QPushButton] = {}
@@ -154,6 +162,10 @@ class _Layer(QWidget):
         for part in (self._title, self._opacity_label, self._opacity, self._percent, *self._looks.values()):
             part.setEnabled(shown)
 
+    def set_keys(self, keys: Keys) -> None:
+        """Tell the key that shows or hides it now."""
+        self._eye.setToolTip(tooltip(SPECS[self._fields.action], keys))
+
     def set_tokens(self, tokens: Tokens) -> None:
         """Follow a change of theme."""
         self._eye.setIcon(icon("eye", tokens, off="eye-off", color=tokens.warning, checked=tokens.icon))
@@ -176,5 +188,5 @@ class _Layer(QWidget):
         self.picked.emit(self._fields.opacity, percent / 100)
 
 
-_ANNOTATION = _Fields("show_annotation", "annotation_look", "annotation_opacity")
-_PROPOSAL = _Fields("show_proposal", "proposal_look", "proposal_opacity")
+_ANNOTATION = _Fields("show_annotation", "toggle_annotation", "annotation_look", "annotation_opacity")
+_PROPOSAL = _Fields("show_proposal", "toggle_proposal", "proposal_look", "proposal_opacity")

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from segstudio.core.classes import ClassTable
 from segstudio.learn.events import Cancelled, Done, Event, Failed, Promoted, RoundDone, Started, StepDone
-from segstudio.ui.action_table import ACTIONS, tooltip
+from segstudio.ui.action_table import SPECS, tooltip
 from segstudio.ui.icons import icon
 from segstudio.ui.panels.curve import LearningCurve
 from segstudio.ui.panels.model_list import ModelList, miou_of
@@ -25,6 +25,7 @@ from segstudio.ui.panels.parts import (
     text_label,
 )
 from segstudio.ui.panels.scores import ScoreTable, number
+from segstudio.ui.panels.section import HEAD, Section
 from segstudio.ui.theme import Tokens
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ TRANSFERS = (
     ("feature", "Feature", "The pretrained backbone stays as it is, only the rest learns. Fast, good with few labels."),
     ("none", "None", "A random start, to compare with. Wants many labels and much time."),
 )
-_TIPS = {spec.id: tooltip(spec) for spec in ACTIONS if spec.id in ("train", "stop")}
+_CONTROLS = 176  # px of the lists, what is said of them, and Train
+_TIPS = {name: tooltip(SPECS[name]) for name in ("train", "stop")}
 
 
-class ModelPanel(QFrame):
+class ModelPanel(Section):
     """Choose backbone and transfer, train, watch, pick a model.
 
     Signals:
@@ -52,11 +54,10 @@ class ModelPanel(QFrame):
     train_requested = Signal(str, str)
     stop_requested = Signal()
     use_requested = Signal(str)
+    comfort = HEAD + _CONTROLS
 
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        set_role(self, role="panel")
-        self.setAccessibleName("Model")
+        super().__init__("Model", parent)
         self._tokens = tokens
         self._running = False
         self._tips = dict(_TIPS)
@@ -65,11 +66,9 @@ class ModelPanel(QFrame):
         self._build_results()
         inner = QWidget()
         layout = QVBoxLayout(inner)
-        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setContentsMargins(12, 0, 12, 8)
         layout.setSpacing(8)
-        layout.addLayout(self._head)
         layout.addWidget(self._choices)
-        layout.addWidget(self._button)
         layout.addWidget(self._hint)
         layout.addWidget(self._curve)
         layout.addWidget(self._speed)
@@ -85,15 +84,25 @@ class ModelPanel(QFrame):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setMinimumHeight(1)  # or Qt would ask for more
         area.setWidget(inner)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
-        self.setMinimumHeight(96)
+        self._inner = inner
+        body = QVBoxLayout(self.body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.addWidget(area)
+        foot = QHBoxLayout()  # in sight whatever is folded or scrolled
+        foot.setContentsMargins(12, 4, 12, 10)
+        foot.addWidget(self._button)
+        self.column.addLayout(foot)
         self._explain()
         self._forget()
         self.set_models([])
         self.set_running(False)
+
+    def sizeHint(self) -> QSize:
+        """Qt's virtual: with all that scrolls."""
+        bare = super().minimumSizeHint()
+        return QSize(240, bare.height() if self.is_folded else bare.height() + self._inner.sizeHint().height())
 
     @property
     def backbone(self) -> str:
@@ -141,6 +150,12 @@ class ModelPanel(QFrame):
     def set_classes(self, table: ClassTable) -> None:
         """Use these names and colours for the scores."""
         self._scores.set_classes(table)
+
+    def drop_scores(self) -> None:
+        """Classes have other indices: the scores of the last round are of the classes of then."""
+        self._scores.set_scores(None)
+        for widget in (self._scores, self._score_title, self._mean):
+            widget.hide()
 
     def set_models(self, models: Sequence["ModelRecord"]) -> None:
         """Show the models of the project, newest first; tells nobody."""
@@ -274,10 +289,7 @@ class ModelPanel(QFrame):
         self._in_use = ElidedLabel(NO_MODEL, "quiet", Qt.TextElideMode.ElideMiddle)
         self._in_use.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._in_use.setAccessibleName("Model in use")
-        self._head = QHBoxLayout()
-        self._head.setSpacing(12)
-        self._head.addWidget(heading("Model"))
-        self._head.addWidget(self._in_use, 1)
+        self.head.addWidget(self._in_use, 2)
         self._backbone = combo("Backbone", "The pretrained network to start from")
         self._transfer = combo("Transfer", "How much of the pretrained network is kept")
         for at, (name, title, tip) in enumerate(TRANSFERS):

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from segstudio.core.classes import VOID
 from segstudio.core.strokes import BrushShape
@@ -29,7 +29,7 @@ _SHAPES: dict[BrushShape, tuple[str, str]] = {
     "round": ("round-brush", "Round brush"),
     "square": ("square-brush", "Square brush"),
 }
-_NARROW, _WIDEST = 92, 16777215  # px a list may take; the latter is Qt's "as wide as it likes"
+_NARROW, _WIDEST = 136, 16777215  # px a list may take; the latter is Qt's "as wide as it likes"
 _EVERYTHING = -1  # in the list of what is painted over, where None cannot be looked up
 
 
@@ -69,13 +69,11 @@ class Option(QWidget):
     def set_terse(self, terse: bool) -> None:
         """Do without what only makes it handier: there is little room."""
 
-    def set_bare(self, bare: bool) -> None:
-        """Do without labels, and with narrow lists: there is next to no room. Tips still say what it is."""
-        for label in self.findChildren(QLabel):
-            label.setVisible(not bare)
+    def set_narrow(self, narrow: bool) -> None:
+        """Have narrow lists: there is next to no room."""
         for box in self.findChildren(QComboBox):
-            box.setMinimumWidth(_NARROW if bare else self._usual.setdefault(box, box.minimumWidth()))
-            box.setMaximumWidth(_NARROW if bare else _WIDEST)
+            box.setMinimumWidth(_NARROW if narrow else self._usual.setdefault(box, box.minimumWidth()))
+            box.setMaximumWidth(_NARROW if narrow else _WIDEST)
 
 
 class NumberOption(Option):
@@ -124,6 +122,11 @@ class NumberOption(Option):
         self._label.setText(label)
         self._high = high
         quietly(self._box, lambda: self._box.setRange(self._low, high))
+
+    def set_tip(self, tip: str) -> None:
+        """What it tells of itself."""
+        for part in (self._box, self._slider):
+            part.setToolTip(tip)
 
     def set_terse(self, terse: bool) -> None:
         self._slider.setVisible(self._has_slider and not terse)
@@ -245,7 +248,7 @@ class OverOption(ComboOption):
         if names:
             self._box.insertSeparator(2)
         for index, name in enumerate(names):
-            self._box.addItem(_swatch(colors[index]) if index < len(colors) else QIcon(), name, index)
+            self._box.addItem(color_icon(colors[index]) if index < len(colors) else QIcon(), name, index)
 
     def show_value(self, value: int | None) -> None:
         super().show_value(_EVERYTHING if value is None else value)
@@ -254,7 +257,8 @@ class OverOption(ComboOption):
         return None if data == _EVERYTHING else data
 
 
-def _swatch(color: str) -> QIcon:
+def color_icon(color: str) -> QIcon:
+    """A rounded square of a colour, sharp on any screen."""
     drawing = QIcon()
     for ratio in (1, 2, 3):
         picture = QPixmap(16 * ratio, 16 * ratio)

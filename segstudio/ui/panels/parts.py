@@ -42,6 +42,9 @@ def describe(widget: QWidget, name: str, tip: str = "") -> None:
     """Give a control its accessible name and its tooltip (the name again when there is nothing to add)."""
     widget.setAccessibleName(name)
     widget.setToolTip(tip or name)
+    if isinstance(widget, QSpinBox):
+        for inner in widget.findChildren(QLineEdit):  # readers of the screen may come to the field inside
+            inner.setAccessibleName(name)
 
 
 def heading(text: str) -> QLabel:
@@ -95,7 +98,7 @@ def push_button(text: str, tip: str = "", role: str = "") -> QPushButton:
     if role:
         set_role(button, role=role)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    button.setAutoDefault(False)
+    button.setAutoDefault(True)  # Return presses the one that has the keyboard, not the one that is default
     describe(button, text.rstrip("…"), tip)
     return button
 
@@ -271,6 +274,17 @@ class Slider(QSlider):
             at = round(event.position().x() - handle.width() / 2)
             self.setValue(QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), at, room))
         super().mousePressEvent(event)
+
+
+def search_field(name: str, tip: str) -> QLineEdit:
+    """A line to search by, with a button that clears it."""
+    edit = QLineEdit()
+    edit.setPlaceholderText(f"{name}…")
+    edit.setClearButtonEnabled(True)
+    describe(edit, name, tip)
+    for button in edit.findChildren(QToolButton):
+        describe(button, "Clear the search")
+    return edit
 
 
 def combo(label: str, tip: str) -> QComboBox:

@@ -1,23 +1,24 @@
 """Reviewing what the model proposes: threshold, accept, reject."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from segstudio.ui.panels.parts import (
     ActionButton,
+    ElidedLabel,
     Slider,
     describe,
-    heading,
     quietly,
     set_role,
     text_label,
 )
+from segstudio.ui.panels.section import Section
 
-EMPTY = "Train a model and it proposes labels here."
+EMPTY = "A trained model proposes labels here."
 
 
-class ReviewPanel(QFrame):
+class ReviewPanel(Section):
     """Moves pixels from the proposal to the annotation.
 
     Args:
@@ -38,13 +39,12 @@ class ReviewPanel(QFrame):
         mark_reviewed: QAction,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        set_role(self, role="panel")
-        self.setAccessibleName("Review")
-        self._summary = text_label(EMPTY, "hint", wrap=True)
+        super().__init__("Review", parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._summary = ElidedLabel("", "quiet", Qt.TextElideMode.ElideMiddle)
         self._summary.setAccessibleName("What is proposed")
-        self._label = text_label("Confidence at least", "lead")
+        self._hint = text_label(EMPTY, "hint", wrap=True)
+        self._label = text_label("At least", "lead")
         self._percent = text_label("", "")
         self._percent.setAccessibleName("Least confidence in percent")
         self._slider = Slider(0, 100)
@@ -55,26 +55,35 @@ class ReviewPanel(QFrame):
         )
         self._slider.valueChanged.connect(self._slide)
 
+        reviewed = ActionButton(mark_reviewed, "Mark reviewed", "Reviewed")
+        set_role(reviewed, role="small")
+        reviewed.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        reviewed.setMinimumWidth(reviewed.fontMetrics().horizontalAdvance("Reviewed") + 40)
+        self.head.addWidget(self._summary, 2)
+        self.head.addWidget(reviewed)
         threshold = QHBoxLayout()
-        threshold.addWidget(self._label, 1)
+        threshold.setSpacing(8)
+        threshold.addWidget(self._label)
+        threshold.addWidget(self._slider, 1)
         threshold.addWidget(self._percent)
-        buttons = QGridLayout()
-        buttons.setSpacing(8)
-        buttons.addWidget(ActionButton(accept_region, "Accept region", "Accept"), 0, 0)
-        buttons.addWidget(ActionButton(reject_region, "Reject region", "Reject"), 0, 1)
-        buttons.addWidget(ActionButton(accept_all, "Accept all", "All"), 1, 0)
-        buttons.addWidget(ActionButton(mark_reviewed, "Mark reviewed", "Reviewed"), 1, 1)
-        for column in (0, 1):
-            buttons.setColumnStretch(column, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 12, 12)
-        layout.setSpacing(8)
-        layout.addWidget(heading("Review"))
-        layout.addWidget(self._summary)
-        layout.addLayout(threshold)
-        layout.addWidget(self._slider)
-        layout.addLayout(buttons)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        buttons.addWidget(ActionButton(accept_region, "Accept region", "Accept"), 3)
+        buttons.addWidget(ActionButton(reject_region, "Reject region", "Reject"), 3)
+        buttons.addWidget(ActionButton(accept_all, "Accept all", "All"), 2)
+        self._tools = QWidget()
+        tools = QVBoxLayout(self._tools)
+        tools.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(8)
+        tools.addLayout(threshold)
+        tools.addLayout(buttons)
+        layout = QVBoxLayout(self.body)
+        layout.setContentsMargins(12, 0, 12, 10)
+        layout.setSpacing(0)
+        layout.addWidget(self._hint)
+        layout.addWidget(self._tools)
         self.set_threshold(50)
+        self.set_summary("")
 
     @property
     def threshold(self) -> int:
@@ -88,8 +97,10 @@ class ReviewPanel(QFrame):
         self._percent.setText(f"{self._slider.value()} %")
 
     def set_summary(self, text: str) -> None:
-        """What is proposed in this image, in one or two lines; empty for the hint how to get there."""
-        self._summary.setText(text or EMPTY)
+        """What is proposed in this image, in a few words; empty for the hint how to get there, and nothing else."""
+        self._summary.setText(text)
+        self._hint.setVisible(not text)
+        self._tools.setVisible(bool(text))
 
     def _slide(self, percent: int) -> None:
         self._percent.setText(f"{percent} %")

@@ -10,7 +10,7 @@ from segstudio.ui.panels.parts import ElidedLabel, Picture, plain_button, set_ro
 from segstudio.ui.theme import Tokens
 
 Kind = Literal["info", "warning", "error"]
-CALM_MS = 8000  # an "info" fades to quiet after this; warnings and errors stay until the next line
+CALM_MS = 6000  # an "info" yields to the hint after this; warnings and errors stay until they are followed
 ICONS = {"info": "info", "warning": "warning", "error": "error"}
 
 
@@ -37,7 +37,9 @@ class StatusLine(QStatusBar):
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(CALM_MS)
-        self._calm.timeout.connect(lambda: set_role(self._said, role="lead"))
+        self._calm.timeout.connect(self.rest)
+        self._hint = self._standing = ""
+        self._resting = True  # whether nothing is told but the hint
         self._job = text_label("", "")
         self._job.setAccessibleName("Running job")
         self._bar = QProgressBar()
@@ -79,6 +81,7 @@ class StatusLine(QStatusBar):
     def say(self, text: str, kind: Kind = "info") -> None:
         """Tell in one line what just happened."""
         self._kind = kind
+        self._resting = False
         self._said.setText(" ".join(text.split()))
         set_role(self._said, role="", kind="" if kind == "info" else kind)
         self._picture.setVisible(kind != "info" and bool(text))
@@ -87,6 +90,29 @@ class StatusLine(QStatusBar):
             self._calm.start()
         else:
             self._calm.stop()
+
+    def set_hint(self, text: str) -> None:
+        """What to show while nothing else is told: what the tool in hand does. Shown at once, but for bad news."""
+        self._hint = text
+        if self._kind == "info":
+            self.rest()
+
+    def set_standing(self, text: str) -> None:
+        """What is told instead of the hint as long as it holds, such as what is measured; empty when it is over."""
+        self._standing = text
+        if self._kind == "info" and (text or self._resting):
+            self.rest()
+
+    def rest(self) -> None:
+        """What was said is over: go back to the hint."""
+        self._calm.stop()
+        self._kind = "info"
+        text = self._standing or self._hint
+        if text or self._resting:
+            self._said.setText(text)
+            self._resting = True
+        set_role(self._said, role="" if self._standing else "lead", kind="")
+        self._picture.hide()
 
     def set_saved(self, text: str) -> None:
         """When the work was last saved, as in "Saved 2 s ago"."""

@@ -1,39 +1,23 @@
 """The pop-up in which a person sets how the image is seen: histogram, window, brightness, contrast, gamma, channel."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from segstudio.core.arrays import Pixels
-from segstudio.core.tone import BINS, PRESETS, Tone, Window, auto_window, histogram, value_span
+from segstudio.core.tone import BINS, Hounsfield, Tone, Window, auto_window, histogram, value_span, whole_bins
 from segstudio.errors import UsageError
 from segstudio.ui.panels.histogram import Histogram
-from segstudio.ui.panels.parts import (
-    KeyKeeper,
-    Slider,
-    combo,
-    describe,
-    heading,
-    push_button,
-    quietly,
-    text_label,
-)
+from segstudio.ui.panels.parts import combo, describe, heading, push_button, set_role, text_label
 from segstudio.ui.panels.popup import PopUp
+from segstudio.ui.panels.tone_fields import Scale, ToneSlider, ValueBox
+from segstudio.ui.panels.tone_presets import PresetRow
 from segstudio.ui.theme import Tokens
 
 WIDTH = 328
@@ -45,8 +29,7 @@ _CHANNELS: tuple[tuple[str, str, int | None], ...] = (
     ("Green", "Green channel", 1),
     ("Blue", "Blue channel", 2),
 )
-_WINDOWS: tuple[Window | None, ...] = (None, *(preset.window for preset in PRESETS))
-_LONG = 1e9  # values from here on are written with an exponent
+_TAILS = (0.1, 0.5, 2.0)  # percent that Auto leaves out at either end
 
 
 class TonePanel(PopUp):
@@ -67,24 +50,28 @@ class TonePanel(PopUp):
         self._counted = True
         self._histogram = Histogram(tokens)
         self._histogram.window_changed.connect(lambda low, high: self._choose(window=(low, high)))
-        self._black = _ValueBox("Black", "Values up to here are shown black")
-        self._white = _ValueBox("White", "Values from here on are shown white")
+        self._black = ValueBox("Black", "Values up to here are shown black")
+        self._white = ValueBox("White", "Values from here on are shown white")
         self._black.picked.connect(lambda value: self._type(value, self._window[1]))
         self._white.picked.connect(lambda value: self._type(self._window[0], value))
-        self._presets = combo("Preset", "Customary windows of computed tomography, in Hounsfield units")
-        self._presets.setPlaceholderText("A window of your own")
-        self._presets.addItem("The image's own window")
-        self._presets.addItems([f"{preset.name}  {preset.width:g} / {preset.centre:g}" for preset in PRESETS])
-        self._presets.activated.connect(self._take_preset)
-        self._auto = push_button("Auto", "Black and white at the 0.5 and 99.5 percentile of the image", "small")
+        self._presets = PresetRow()
+        self._presets.chosen.connect(lambda window: self._choose(window=window))
+        self._auto = push_button("Auto", "Black and white at the darkest and lightest values of the image", "small")
         self._auto.clicked.connect(self.take_auto)
+        self._tails = combo("Left out by Auto", "How much of the image Auto leaves out at either end")
+        set_role(self._tails, role="quiet")
+        for tail in _TAILS:
+            self._tails.addItem(f"{tail:g} %", tail)
+        self._tails.setCurrentIndex(_TAILS.index(0.5))
+        self._tails.setFixedWidth(84)
+        self._tails.activated.connect(lambda _at: self.take_auto())
         self._reset = push_button("Reset", "Show the image as the tools and the network see it", "small")
         self._reset.clicked.connect(lambda: self._take(Tone()))
         self._sliders = {
-            "brightness": _ToneSlider("Brightness", tokens, _Scale(100, lambda at: at / 100, lambda v: v * 100)),
-            "contrast": _ToneSlider("Contrast", tokens, _Scale(100, lambda at: at / 100, lambda v: v * 100)),
-            "gamma": _ToneSlider(
-                "Gamma", tokens, _Scale(100, lambda at: round(10 ** (at / 100), 2), lambda v: 100 * math.log10(v), 1.0)
+            "brightness": ToneSlider("Brightness", tokens, Scale(100, lambda at: at / 100, lambda v: v * 100)),
+            "contrast": ToneSlider("Contrast", tokens, Scale(100, lambda at: at / 100, lambda v: v * 100)),
+            "gamma": ToneSlider(
+                "Gamma", tokens, Scale(100, lambda at: round(10 ** (at / 100), 2), lambda v: 100 * math.log10(v), 1.0)
             ),
         }
         for field, slider in self._sliders.items():
@@ -102,23 +89,42 @@ class TonePanel(PopUp):
         """What is shown."""
         return self._tone
 
+    @property
+    def tail(self) -> float:
+        """Percent of the values that Auto leaves out at either end."""
+        return float(self._tails.currentData())
+
+    def kept(self) -> dict[str, Any]:
+        """A person's own presets, and what Auto leaves out, for the preferences."""
+        return {"presets": self._presets.kept(), "tail": self.tail}
+
+    def restore(self, kept: object) -> None:
+        """As `kept` gave it; what does not fit is left as it is."""
+        if isinstance(kept, dict):
+            self._presets.restore(kept.get("presets"))
+            self._tails.setCurrentIndex(max(0, self._tails.findData(kept.get("tail", 0.5))))
+
     def set_tone(self, tone: Tone) -> None:
         """Show a tone; tells nobody."""
         self._tone = tone
         self._show()
 
-    def set_image(self, sample: Pixels | None, window: Window, dtype: npt.DTypeLike) -> None:
+    def set_image(
+        self, sample: Pixels | None, window: Window, dtype: npt.DTypeLike, hounsfield: Hounsfield | None = None
+    ) -> None:
         """Show the values of an image; tells nobody.
 
         Args:
             sample: ``(h, w)`` or ``(h, w, 3)`` in the image's own values, thinned out and copied; None: no image.
             window: the values the image itself shows as black and as white.
             dtype: of the image.
+            hounsfield: how its values become Hounsfield units, if it is of computed tomography.
         """
         self._sample = None if sample is None else _thinned(sample)
         self._dtype = np.dtype(dtype)
         self._image_window = (0.0, 255.0) if self._dtype == np.uint8 else window
         self._counted = False
+        self._presets.set_image(self._dtype.name, hounsfield)
         self._show()
 
     def set_tokens(self, tokens: Tokens) -> None:
@@ -128,9 +134,9 @@ class TonePanel(PopUp):
             slider.set_tokens(tokens)
 
     def take_auto(self) -> None:
-        """Black and white at the darkest and lightest half percent of the image; as if a person had clicked."""
+        """Black and white at the darkest and lightest values of the image; as if a person had clicked."""
         if self._sample is not None:
-            self._choose(window=auto_window(self._sample))
+            self._choose(window=auto_window(self._sample, self.tail, 100 - self.tail))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Qt's virtual: values are counted when somebody looks."""
@@ -156,6 +162,7 @@ class TonePanel(PopUp):
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(heading("Contrast"), 1)
+        top.addWidget(self._tails)
         top.addWidget(self._auto)
         top.addWidget(self._reset)
         ends = QHBoxLayout()
@@ -191,9 +198,6 @@ class TonePanel(PopUp):
             self.set_tone(tone)
             self.tone_changed.emit(tone)
 
-    def _take_preset(self, at: int) -> None:
-        self._choose(window=_WINDOWS[at])
-
     def _type(self, low: float, high: float) -> None:
         try:
             self._choose(window=(low, high))
@@ -219,8 +223,7 @@ class TonePanel(PopUp):
         channel = tone.channel if self._sample is not None and self._sample.ndim == 3 else None
         self._group.button([one[2] for one in _CHANNELS].index(channel)).setChecked(True)
         self._channels.setVisible(self._sample is not None and self._sample.ndim == 3)
-        self._presets.setVisible(self._dtype != np.uint8)
-        self._presets.setCurrentIndex(_WINDOWS.index(tone.window) if tone.window in _WINDOWS else -1)
+        self._presets.show_window(tone.window, self._window)
         self._auto.setEnabled(self._sample is not None)
         self._reset.setEnabled(not tone.neutral)
 
@@ -229,133 +232,9 @@ class TonePanel(PopUp):
         if self._sample is None:
             self._histogram.set_counts(None, self._image_window)
             return
-        span = value_span(self._sample, self._image_window)
-        self._histogram.set_counts(histogram(self._sample, BINS, span), span, whole=self._dtype.kind == "u")
-
-
-class _Scale(NamedTuple):
-    """Positions -reach..reach of a slider and the values they stand for; 0 stands for `rest`."""
-
-    reach: int
-    value_at: Callable[[int], float]
-    position_of: Callable[[float], float]
-    rest: float = 0.0
-
-
-class _ToneSlider(Slider):
-    """A slider whose middle changes nothing, filled from there; a double click goes back to it.
-
-    Attributes:
-        label, figure: name and value, to be laid out beside it.
-
-    Signals:
-        picked(float): a person chose this value.
-    """
-
-    picked = Signal(float)
-
-    def __init__(self, name: str, tokens: Tokens, scale: _Scale) -> None:
-        super().__init__(-scale.reach, scale.reach)
-        self._tokens = tokens
-        self._scale = scale
-        self.label = text_label(name, "lead")
-        self.figure = text_label("", "lead")
-        self.figure.setFixedWidth(40)
-        self.figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.figure.setAccessibleName(f"{name}, value")
-        describe(self, name, f"{name} of the image on the screen; a double click takes it back")
-        self.valueChanged.connect(self._slide)
-
-    def show_value(self, value: float) -> None:
-        """Show a value; tells nobody."""
-        quietly(self, lambda: self.setValue(round(self._scale.position_of(value))))
-        self._tell(value)
-        self.update()
-
-    def set_tokens(self, tokens: Tokens) -> None:
-        """Follow a change of theme."""
-        self._tokens = tokens
-        self.update()
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Qt's virtual."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.setValue(0)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Qt's virtual: the style's own would be filled from the left."""
-        t = self._tokens
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        y = self.height() / 2
-        half = 7.0  # of the knob, with its rim
-        middle = self.width() / 2
-        x = middle + self.value() / self.maximum() * (middle - half)
-        painter.setBrush(QColor(t.border))
-        painter.drawRoundedRect(QRectF(1, y - 2, self.width() - 2, 4), 2, 2)
-        painter.drawRoundedRect(QRectF(middle - 1, y - 5, 2, 10), 1, 1)
-        painter.setBrush(QColor(t.accent))
-        painter.drawRect(QRectF(min(x, middle), y - 2, abs(x - middle), 4))
-        painter.setPen(QPen(QColor(t.accent if self.hasFocus() else t.panel), 1))
-        painter.setBrush(QColor(t.knob_hover if self.underMouse() else t.knob))
-        painter.drawEllipse(QPointF(x, y), half - 0.5, half - 0.5)
-
-    def _slide(self, position: int) -> None:
-        value = float(self._scale.value_at(position))
-        self._tell(value)
-        self.picked.emit(value)
-
-    def _tell(self, value: float) -> None:
-        if self._scale.rest:
-            self.figure.setText(f"{value:.2f}")
-        else:
-            self.figure.setText(f"{round(value * 100):+d}" if round(value * 100) else "0")
-
-
-class _ValueBox(QLineEdit):
-    """One end of the window, to be typed; what is no number is taken back.
-
-    Signals:
-        picked(float): a person typed this value.
-    """
-
-    picked = Signal(float)
-
-    def __init__(self, name: str, tip: str) -> None:
-        super().__init__()
-        self._shown = ""
-        self.setFixedSize(96, 28)
-        self.setMaxLength(24)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus | Qt.FocusPolicy.TabFocus)
-        self.installEventFilter(KeyKeeper(self))
-        describe(self, name, tip)
-        self.editingFinished.connect(self._commit)
-
-    def show_value(self, value: float, decimals: int) -> None:
-        """Show a value with so many digits behind the point; tells nobody."""
-        self._shown = f"{value:.{decimals}f}" if abs(value) < _LONG else f"{value:g}"
-        self.setText(self._shown)
-        self.setCursorPosition(0)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Qt's virtual: Escape drops what was typed, and goes on to close the pop-up."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.setText(self._shown)
-        super().keyPressEvent(event)
-
-    def _commit(self) -> None:
-        typed = self.text().strip().replace(",", ".")
-        if typed == self._shown:
-            return
-        try:
-            value = float(typed)
-        except ValueError:
-            value = math.nan
-        if math.isfinite(value):
-            self.picked.emit(value)
-        else:
-            self.setText(self._shown)
+        span, whole = value_span(self._sample, self._image_window), self._dtype.kind == "u"
+        bins, counted = whole_bins(span) if whole else (BINS, span)
+        self._histogram.set_counts(histogram(self._sample, bins, counted), span, whole=whole)
 
 
 def _thinned(pixels: Pixels) -> Pixels:
