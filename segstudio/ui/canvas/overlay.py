@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QLinearGradient, QPainter, QPen, QPolygonF
 
 from segstudio.core.arrays import U8, Bool
 from segstudio.core.geometry import EMPTY, Rect
@@ -19,6 +19,8 @@ _HANDLE = 4.0  # half the side of a handle, in widget pixels
 _GAP = 16  # widget pixels from the pointer to its text
 _TINT = 0.35
 _FLASH = QColor("#e5534b")
+_FAINT = 0.84  # of what is seen of the borders of segments
+_RIM = 0.2  # of its width and height: where their picture fades
 _LARGEST = 5_000_000  # pixels of a picture of segments: more only come by zooming in until they are asked for anew
 
 Grid = tuple[Rect, U8]
@@ -132,6 +134,7 @@ class Overlay:
         look = view.scale, view.x % 1, view.y % 1, ratio
         if self._picture is None or self._picture[0] is not grid or self._picture[1] != look:
             image = segments_image(grid, view, part)
+            _fade(image)
             image.setDevicePixelRatio(ratio)
             self._picture = grid, look, image
         painter.drawImage(QPointF(left / ratio, top / ratio), self._picture[2])
@@ -168,3 +171,18 @@ def _polygon(points: Ring, view: View, ratio: float) -> QPolygonF:
         moved = np.abs(np.diff(np.rint(spots), axis=0)).any(axis=1)
         spots = spots[np.concatenate([[True], moved])]
     return QPolygonF([QPointF(x, y) for x, y in spots.tolist()])
+
+
+def _fade(image: QImage) -> None:
+    """Let a picture end gently: what lies beyond is only not shown."""
+    across, down = QPointF(image.width(), 0), QPointF(0, image.height())
+    painter = QPainter(image)
+    try:
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+        for end in (across, down):
+            gradient = QLinearGradient(QPointF(0, 0), end)
+            for at, alpha in ((0.0, 0.0), (_RIM, _FAINT), (1 - _RIM, _FAINT), (1.0, 0.0)):
+                gradient.setColorAt(at, QColor.fromRgbF(0, 0, 0, alpha))
+            painter.fillRect(image.rect(), gradient)
+    finally:
+        painter.end()

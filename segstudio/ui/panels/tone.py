@@ -63,7 +63,7 @@ class TonePanel(PopUp):
         for tail in _TAILS:
             self._tails.addItem(f"{tail:g} %", tail)
         self._tails.setCurrentIndex(_TAILS.index(0.5))
-        self._tails.setFixedWidth(84)
+        self._tails.setFixedWidth(104)
         self._tails.activated.connect(lambda _at: self.take_auto())
         self._reset = push_button("Reset", "Show the image as the tools and the network see it", "small")
         self._reset.clicked.connect(lambda: self._take(Tone()))

@@ -33,7 +33,7 @@ class PresetRow(QWidget):
         self._tone_window: Window | None = None
         self._window: Window = (0.0, 1.0)
         self._list = combo("Preset", "Windows with a name")
-        self._list.setPlaceholderText("A window without a name")
+        self._list.setPlaceholderText("Unnamed window")
         self._list.activated.connect(self._take)
         self._editor = NameEdit()
         self._editor.setPlaceholderText("Name of this window")
