@@ -165,6 +165,7 @@ def test_deeds_are_told_in_figures(painter: Driver) -> None:
     painter.until(lambda: said(painter) == f"Deleted a region of {pixels} px")
     painter.key(Qt.Key.Key_G, SHIFT)
     painter.until(lambda: said(painter) == f"Filled {96 * 112:,} px of void with nucleus")
+    assert (painter.labels == 1).all()
     painter.key(Qt.Key.Key_X)
     painter.menu("Region", "Delete all of this class")
     painter.until(lambda: said(painter) == "This class has no pixels here")
