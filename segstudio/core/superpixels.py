@@ -182,21 +182,6 @@ class SuperpixelMap:
         numbers[mixed] = _vote([corner[mixed] for corner in corners], weights)
         return numbers
 
-    def borders(self, rect: Rect) -> Bool:
-        """``bool (h, w)`` of a rectangle inside the image: pixels whose right or lower neighbour is of another segment.
-
-        Tiles that are not ready show none. Costs by the pixel: for parts of the image shown about 1:1.
-        """
-        numbers = self.numbers(rect)
-        apart = np.zeros(numbers.shape, np.bool_)
-        apart[:, :-1] = numbers[:, 1:] != numbers[:, :-1]
-        apart[:-1] |= numbers[1:] != numbers[:-1]
-        known = numbers != UNKNOWN
-        apart &= known
-        apart[:, :-1] &= known[:, 1:]
-        apart[:-1] &= known[1:]
-        return apart
-
     def _reach(self, number: int) -> Rect:
         row, column = divmod(number, self._columns)
         side = self._side

@@ -141,17 +141,10 @@ class TestMap:
         found = SuperpixelMap(Picture(noise(700, 300)), 60)
         assert found.number_at(30, 30) == UNKNOWN
         assert found.segment(0)[0].empty
-        assert not found.borders(Rect(0, 0, 300, 300)).any()
+        assert (found.numbers(Rect(0, 0, 300, 300)) == UNKNOWN).all()
         found.prepare(Rect(0, 0, 10, 10))
         assert found.number_at(30, 30) != UNKNOWN
         assert (found.numbers(found.picture.bounds)[:, 640:] == UNKNOWN).all()
-
-    def test_borders_separate_segments(self) -> None:
-        found = SuperpixelMap(Picture(noise(90, 70)), 16)
-        numbers, borders = whole(found), found.borders(Rect(0, 0, 90, 70))
-        inside = ~borders[:, :-1]
-        assert (numbers[:, :-1][inside] == numbers[:, 1:][inside]).all()
-        assert 0.02 < borders.mean() < 0.4
 
     def test_the_cache_forgets_the_oldest(self, monkeypatch: pytest.MonkeyPatch) -> None:
         found = SuperpixelMap(Picture(noise(700, 100)), 24)

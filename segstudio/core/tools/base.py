@@ -174,6 +174,8 @@ class Preview:
         handles: points that can be moved or clicked.
         text: a figure to show beside the pointer, e.g. a length or a tolerance.
         busy: whether a better answer is on its way.
+        grid: rectangle inside the image and ``uint8 (h, w)`` of blocks that cover it: 1 where another segment begins at
+            the right side of a block, 2 below, 3 both; drawn faintly.
     """
 
     value: int = VOID
