@@ -99,7 +99,7 @@ def train_plain(settings: TrainSettings, classes: ClassTable, images: Images) ->
     began = time.perf_counter()
     steps = 0
     while (seconds := time.perf_counter() - began) < settings.minutes * 60:
-        drawn = [_plain_crop(*pairs[int(rng.integers(len(pairs)))], settings.crop, rng) for _ in range(PLAIN_BATCH)]
+        drawn = [_plain_crop(*pairs[int(rng.integers(len(pairs)))], settings.crop or 256, rng) for _ in range(PLAIN_BATCH)]
         logits = network(_normalised(np.stack([pixels for pixels, _ in drawn]), backbone))
         target = torch.from_numpy(np.stack([labels for _, labels in drawn]).astype(np.int64))
         loss = nn.functional.cross_entropy(logits, target, ignore_index=VOID)

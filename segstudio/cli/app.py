@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from segstudio.cli import classes, demo, evaluating, predicting, projects, training
+from segstudio.cli import classes, demo, evaluating, models, predicting, projects, training, weights
 from segstudio.cli.failures import DONE, guarded
 
 
@@ -58,7 +58,7 @@ def _build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_main)
-    for module in (projects, classes, training, predicting, evaluating, demo):
+    for module in (projects, classes, weights, training, models, predicting, evaluating, demo):
         module.register(app)
     return app
 

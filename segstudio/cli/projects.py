@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
+from segstudio.cli.models import described, miou_of
 from segstudio.cli.options import AsJson, ProjectFolder, examples, one_of
-from segstudio.cli.output import number, output, table
+from segstudio.cli.output import number, output
 from segstudio.core.classes import ClassTable
 from segstudio.errors import ProjectError, UsageError
 from segstudio.storage.creating import create_over
 from segstudio.storage.dataset import import_dataset
 from segstudio.storage.export import export_masks
-from segstudio.storage.project import ImageRecord, ModelRecord, Project
+from segstudio.storage.project import ImageRecord, Project
 
 FORMATS = ("masks",)
 
@@ -28,7 +29,6 @@ def register(app: typer.Typer) -> None:
         ),
     )(new)
     app.command("info", epilog=examples("info cells", "info cells --json"))(info)
-    app.command("models", epilog=examples("models cells", "models cells --json"))(models)
     app.command("export", epilog=examples("export cells --format masks --out masks"))(export)
 
 
@@ -84,9 +84,9 @@ def info(folder: ProjectFolder, as_json: AsJson = False) -> None:
             "labelled": _by_split(records),
             "labelled_pixels": sum(record.labelled_pixels for record in records),
             "models": len(project.models()),
-            "model": None if in_use is None else _described(in_use),
+            "model": None if in_use is None else described(in_use),
         }
-        model = "none yet" if in_use is None else f"{in_use.name}, mean IoU {number(_miou(in_use))}"
+        model = "none yet" if in_use is None else f"{in_use.name}, mean IoU {number(miou_of(in_use))}"
         rows = [
             ["project", str(project.folder)],
             ["classes", ", ".join(f"{item.index} {item.name}" for item in classes) or "none yet"],
@@ -95,21 +95,6 @@ def info(folder: ProjectFolder, as_json: AsJson = False) -> None:
             ["model in use", model],
         ]
         out.result(data, *(f"{name:<14}{text}" for name, text in rows))
-
-
-def models(folder: ProjectFolder, as_json: AsJson = False) -> None:
-    """List the models of a project, newest first."""
-    with output(as_json=as_json) as out, Project.open(folder) as project:
-        records = project.models()
-        rows = []
-        for record in records:
-            card = record.card
-            how = f"{card.get('backbone', '?')}, {card.get('transfer', '?')}"
-            mark = "in use" if record.in_use else ""
-            rows.append([record.name, number(_miou(record)), how, str(card.get("created", "")), mark])
-        shown = table(["model", ">mean IoU", "backbone, transfer", "created", ""], rows)
-        none = f"{project.folder}: no model yet. Train one with: segstudio train {folder}"
-        out.result({"models": [_described(record) for record in records]}, shown if records else none)
 
 
 def export(
@@ -151,14 +136,3 @@ def _summary(records: list[ImageRecord]) -> str:
 
 def _count(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _miou(record: ModelRecord) -> float | None:
-    value = record.card.get("miou")
-    return value if isinstance(value, int | float) else None
-
-
-def _described(record: ModelRecord) -> dict[str, object]:
-    kept = ("backbone", "transfer", "decoder", "created", "steps", "seconds", "labels", "per_class_iou")
-    told = {name: record.card.get(name) for name in kept}
-    return {"name": record.name, "folder": record.folder, "in_use": record.in_use, "miou": _miou(record), **told}

@@ -1,4 +1,4 @@
-"""Commands that train, and that tell what one can start from."""
+"""The command that trains."""
 
 from pathlib import Path
 from typing import Annotated, get_args
@@ -6,11 +6,11 @@ from typing import Annotated, get_args
 import typer
 
 from segstudio.cli.options import AsJson, Device, ProjectFolder, examples, one_of
-from segstudio.cli.output import Output, Update, number, output, table
+from segstudio.cli.output import Output, Update, number, output
 from segstudio.cli.stopping import stoppable
 from segstudio.core.classes import ClassTable
 from segstudio.errors import TrainingError, UsageError
-from segstudio.learn.backbones import BACKBONES, find_backbone, weights_state
+from segstudio.learn.backbones import find_backbone
 from segstudio.learn.events import Cancelled, Done, Ending, Event, Failed, Promoted, RoundDone, Started, StepDone
 from segstudio.learn.request import TRANSFERS, TrainSettings, Transfer
 from segstudio.storage.logs import log_folder
@@ -20,7 +20,7 @@ DEFAULT_MINUTES = 3.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Add the command of this module."""
     app.command(
         "train",
         epilog=examples(
@@ -29,7 +29,6 @@ def register(app: typer.Typer) -> None:
             "train cells --minutes 480 --json > night.json",
         ),
     )(train)
-    app.command("backbones", epilog=examples("backbones", "backbones --fetch resnet18"))(backbones)
 
 
 def train(
@@ -76,33 +75,6 @@ def train(
         in_use = project.model_in_use
         out.result(report.data(in_use), *report.lines(project.classes, in_use))
     return code
-
-
-def backbones(
-    fetch: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Download the weights of this one; needs a network.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the encoders one can start from.
-
-    Weights that are not on this machine are downloaded only with --fetch.
-    """
-    with output(as_json=as_json) as out:
-        if fetch is not None:
-            chosen = find_backbone(fetch)
-            out.say(f"Fetching the weights of {chosen.title} ...")
-            from segstudio.learn.weights import fetch_weights
-
-            fetch_weights(chosen)
-        rows, data = [], []
-        for item in BACKBONES.values():
-            state = weights_state(item)
-            rows.append([item.name, f"{item.parameters / 1e6:.1f} M", state, item.licence, item.source])
-            told = {"name": item.name, "title": item.title, "parameters": item.parameters, "weights": state}
-            data.append({**told, "licence": item.licence, "source": item.source})
-        shown = table(["backbone", ">parameters", "weights", "licence", "source"], rows)
-        out.result({"backbones": data}, shown)
 
 
 class TrainingReport:

@@ -2,8 +2,26 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from segstudio.core.metrics import Scores
+
+Outcome = Literal["better", "not better", "too few labels", "no numbers"]
+NoteKind = Literal["memory", "numbers", "plateau", "resumed", "labels", "device", "disk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Mean IoU of a candidate minus that of the model in use, on the same pixels.
+
+    Attributes:
+        mean: over the pooled images.
+        low, high: bounds of the 90 % bootstrap interval over images; nan with too few images.
+    """
+
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,9 @@ class RoundDone:
         candidate: its scores; None when no image validates.
         in_use: scores of the model in use on the same pixels; None when there is none or no image validates.
         verdict: one line saying whether the candidate is promoted, and why.
+        outcome: the same in a word: only ``better`` promotes. ``too few labels`` is no verdict at all.
+        difference: candidate against model in use; None where there is nothing to compare.
+        averaged: whether the candidate is the running average of the weights; else the weights themselves.
     """
 
     round: int
@@ -60,6 +81,38 @@ class RoundDone:
     candidate: Scores | None
     in_use: Scores | None
     verdict: str
+    outcome: Outcome = "not better"
+    difference: Difference | None = None
+    averaged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something a person should know while the run goes on: less memory, a step back, a plateau.
+
+    Attributes:
+        kind: what it is about.
+        line: one line for a person.
+        step, seconds: when.
+    """
+
+    kind: NoteKind
+    line: str
+    step: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A model was saved that nobody can judge yet; only a person can put it in use.
+
+    Attributes:
+        folder: the model folder, complete on disk.
+        why: one line: what is missing for a verdict.
+    """
+
+    folder: Path
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +170,4 @@ class Failed:
 
 
 Ending = Done | Cancelled | Failed
-Event = Started | StepDone | RoundDone | Promoted | Done | Cancelled | Failed
+Event = Started | StepDone | RoundDone | Noted | Offered | Promoted | Done | Cancelled | Failed

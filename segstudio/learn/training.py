@@ -29,6 +29,7 @@ from segstudio.learn.device import mixed_precision, pick_device
 from segstudio.learn.gate import SECOND_IMAGE, Gate, Verdict
 from segstudio.learn.losses import segmentation_loss
 from segstudio.learn.networks import STRIDE, SegmentationNetwork, build_network, find_decoder, on_device
+from segstudio.learn.planning import settle
 from segstudio.learn.prediction import to_input
 from segstudio.learn.request import TRANSFERS, TrainRequest, TrainSettings
 from segstudio.learn.saving import LoadedModel, class_entries, save_model
@@ -106,13 +107,15 @@ class _Run:
     """One training from start to stop; see `fit`."""
 
     def __init__(self, request: TrainRequest, emit: Emit, cancel: threading.Event, refresh: Refresh | None) -> None:
-        settings = request.settings
-        check_settings(settings)
+        check_settings(request.settings)
+        settings = settle(request.settings, request.images)
         self._request, self._settings = request, settings
         self._emit, self._cancel, self._refresh = emit, cancel, refresh
         self._backbone = find_backbone(settings.backbone)
         self._device = pick_device(settings.device)
         self._classes = len(request.classes)
+        assert settings.crop is not None
+        self._crop = settings.crop
         self._images = request.images
         self._cache = ImageCache()
         self._training_set = self._load_labels()
@@ -142,7 +145,7 @@ class _Run:
         """Train to the end of the budget; the result is what `Done` wants."""
         self._start()
         with Batches(
-            self._training_set, seed=self._settings.seed, size=self._settings.batch, crop=self._settings.crop
+            self._training_set, seed=self._settings.seed, size=self._settings.batch, crop=self._crop
         ) as batches:
             while (used := self._budget.used(self._seconds, self._step)) is None or used < 1:
                 self._one_step(batches, used)
@@ -284,7 +287,7 @@ class _Run:
     def _affordable(self) -> int:
         """Pixels a round may score, by the speed of the first steps; fixed then, so that rounds can be compared."""
         if self._round_pixels is None:
-            speed = self._speed() * self._settings.crop**2
+            speed = self._speed() * self._crop**2
             self._round_pixels = int(speed * _SCORING_SPEED * _ROUND_SECONDS)
         return self._round_pixels
 
@@ -335,10 +338,10 @@ def check_settings(settings: TrainSettings) -> None:
     pick_device(settings.device)
     if settings.transfer not in TRANSFERS:
         raise UsageError(f"there is no transfer '{settings.transfer}'", remedy=f"Choose one of {', '.join(TRANSFERS)}")
-    smallest = find_decoder(settings.decoder).smallest_batch
+    smallest = 1 if settings.decoder == "auto" else find_decoder(settings.decoder).smallest_batch
     if settings.batch < smallest:
         raise UsageError(f"batches of {settings.batch} are too small", remedy=f"Use {smallest} crops or more")
-    if settings.crop < 2 * STRIDE or settings.crop % STRIDE:
+    if settings.crop is not None and (settings.crop < 2 * STRIDE or settings.crop % STRIDE):
         raise UsageError(
             f"crops of {settings.crop} pixels do not work", remedy=f"Use a multiple of {STRIDE} from {2 * STRIDE} on"
         )

@@ -36,6 +36,16 @@ class ModelCard:
         miou: validation mean IoU, None without validation.
         per_class_iou: by class index, None where a class is in neither truth nor prediction.
         parent: name of the model in use when training began, or None.
+        start: what moved in with a structure transfer: a published network's name or a model's name; else empty.
+        channels: of the images it takes.
+        validation: keys of the images it was scored on.
+        dice, accuracy, boundary: mean Dice, pixel accuracy and mean boundary F-score on the validation labels.
+        per_class: ``{"iou", "dice", "accuracy", "boundary"}`` by class index, None where undefined.
+        confusion: ``K`` rows of ``K + 1`` pixel counts, true by predicted class, the last column "no answer".
+        interval: 90 % bootstrap interval of the mean IoU over images, ``[low, high]``; empty without.
+        curve: ``{"losses": [[step, loss], ...], "rounds": [[step, seconds, mean IoU], ...]}``.
+        verdict: the line of the gate that let it in.
+        kept: whether a person asked to keep it.
     """
 
     name: str
@@ -53,6 +63,18 @@ class ModelCard:
     miou: float | None = None
     per_class_iou: list[float | None] = field(default_factory=list)
     parent: str | None = None
+    start: str = ""
+    channels: int = 3
+    validation: list[str] = field(default_factory=list)
+    dice: float | None = None
+    accuracy: float | None = None
+    boundary: float | None = None
+    per_class: dict[str, list[float | None]] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
+    interval: list[float] = field(default_factory=list)
+    curve: dict[str, list[list[float]]] = field(default_factory=dict)
+    verdict: str = ""
+    kept: bool = False
 
 
 def write_card(folder: Path, card: ModelCard) -> None:

@@ -165,7 +165,7 @@ class Modelling(QObject):
 
         def work(emit: Emit, cancel: threading.Event) -> list[str]:
             warm_up()
-            from segstudio.learn.runs import predict_project
+            from segstudio.learn.sweep import predict_project
             from segstudio.learn.training import lower_priority
 
             lower_priority()

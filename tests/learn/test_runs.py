@@ -13,8 +13,9 @@ from segstudio.core.labels import LabelledImage
 from segstudio.errors import Cancelled, ModelError, ProjectError
 from segstudio.learn import events
 from segstudio.learn.request import TrainSettings
-from segstudio.learn.runs import Predicted, predict_project, train_project
+from segstudio.learn.runs import train_project
 from segstudio.learn.saving import load_model
+from segstudio.learn.sweep import Predicted, predict_project
 from segstudio.storage.project import Project
 from segstudio.storage.steady import Steadiness
 
