@@ -1,10 +1,13 @@
 """Scores of predictions against truth, from one confusion matrix pooled over all images."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segstudio.core.arrays import I64, U8
+from segstudio.core.arrays import I64, U8, Bool
+from segstudio.core.boundaries import boundary_scores
 from segstudio.core.classes import VOID
 
 
@@ -44,6 +47,12 @@ class Scores:
         pixel_accuracy: share of labelled pixels with the right class.
         images: number of images scored.
         labelled_pixels: number of pixels scored.
+        per_class_dice: as `per_class_iou`.
+        per_class_accuracy: share of a class's pixels that were found (recall); None for a class not in the truth.
+        boundary: mean boundary F-score over the classes with a boundary in the truth; None without.
+        per_class_boundary: by class index; None where a class has a boundary in neither.
+        confusion: ``K`` rows of ``K + 1`` pixel counts, see `confusion_matrix`.
+        interval: 90 % bootstrap interval of `miou` over images; None with fewer than two labelled images.
     """
 
     miou: float
@@ -52,10 +61,28 @@ class Scores:
     pixel_accuracy: float
     images: int
     labelled_pixels: int
+    per_class_dice: tuple[float | None, ...] = ()
+    per_class_accuracy: tuple[float | None, ...] = ()
+    boundary: float | None = None
+    per_class_boundary: tuple[float | None, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    interval: tuple[float, float] | None = None
 
     @staticmethod
-    def of(confusion: I64, *, images: int) -> "Scores":
-        """Scores of an ``int64 (K, K + 1)`` confusion matrix, see `confusion_matrix`.
+    def of(
+        confusion: I64,
+        *,
+        images: int,
+        boundaries: I64 | None = None,
+        interval: tuple[float, float] | None = None,
+    ) -> "Scores":
+        """Scores of counts pooled over images.
+
+        Args:
+            confusion: ``int64 (K, K + 1)``, see `confusion_matrix`.
+            images: how many were counted.
+            boundaries: ``int64 (K, 4)``, see `segstudio.core.boundaries.boundary_counts`; None leaves those scores out.
+            interval: of the mean IoU, see `segstudio.core.bootstrap.interval`; not-a-number counts as None.
 
         Source: Everingham et al. 2015 (intersection over union pooled over a set); Dice 1945.
         """
@@ -66,14 +93,26 @@ class Scores:
         union = truth + predicted - hit
         present = truth > 0
         with np.errstate(invalid="ignore", divide="ignore"):
-            iou = hit / union
-            dice = 2 * hit / (truth + predicted)
+            iou, dice, accuracy = hit / union, 2 * hit / (truth + predicted), hit / truth
         total = float(truth.sum())
+        edges = [] if boundaries is None else boundary_scores(boundaries)
+        true_edges = [] if boundaries is None else boundaries[:, 2].tolist()
+        edged = [value for value, true in zip(edges, true_edges, strict=True) if true and value is not None]
         return Scores(
-            miou=float(iou[present].mean()) if present.any() else float("nan"),
-            per_class_iou=tuple(float(v) if u > 0 else None for v, u in zip(iou, union, strict=True)),
-            dice=float(dice[present].mean()) if present.any() else float("nan"),
-            pixel_accuracy=float(hit.sum() / total) if total else float("nan"),
+            miou=float(iou[present].mean()) if present.any() else math.nan,
+            per_class_iou=_where(union > 0, iou),
+            dice=float(dice[present].mean()) if present.any() else math.nan,
+            pixel_accuracy=float(hit.sum() / total) if total else math.nan,
             images=images,
             labelled_pixels=int(total),
+            per_class_dice=_where(union > 0, dice),
+            per_class_accuracy=_where(present, accuracy),
+            boundary=sum(edged) / len(edged) if edged else None,
+            per_class_boundary=tuple(edges),
+            confusion=tuple(tuple(row) for row in confusion.tolist()),
+            interval=None if interval is None or math.isnan(interval[0]) else interval,
         )
+
+
+def _where(defined: Bool, values: NDArray[np.float64]) -> tuple[float | None, ...]:
+    return tuple(value if known else None for value, known in zip(values.tolist(), defined.tolist(), strict=True))

@@ -71,3 +71,31 @@ def test_about_one_in_five_validates_and_the_identity_alone_decides() -> None:
     first = [assign_split(d, train=5, validation=5) for d in digests]
     assert [assign_split(d, train=900, validation=1) for d in digests] == first
     assert 0.17 < first.count("validation") / len(first) < 0.23
+
+
+def test_per_class_scores() -> None:
+    truth = np.array([[0, 0, 1, 1, VOID]], np.uint8)
+    prediction = np.array([[0, 1, 1, VOID, 2]], np.uint8)
+    matrix = confusion_matrix(truth, prediction, 4)
+    scores = Scores.of(matrix, images=1)
+    assert scores.per_class_dice == pytest.approx((2 / 3, 2 / 4, None, None))
+    assert scores.per_class_accuracy == (0.5, 0.5, None, None)
+    assert scores.confusion == tuple(map(tuple, matrix.tolist()))
+    assert scores.boundary is None
+    assert scores.per_class_boundary == ()
+    assert scores.interval is None
+
+
+def test_the_mean_boundary_score_is_over_classes_with_a_true_boundary() -> None:
+    matrix = confusion_matrix(np.array([[0, 1]], np.uint8), np.array([[0, 2]], np.uint8), 3)
+    counts = np.array([[4, 4, 4, 4], [0, 0, 4, 0], [4, 0, 0, 0]], np.int64)
+    scores = Scores.of(matrix, images=1, boundaries=counts, interval=(float("nan"), float("nan")))
+    assert scores.per_class_boundary == (1.0, 0.0, 0.0)
+    assert scores.boundary == 0.5
+    assert scores.interval is None
+    assert Scores.of(matrix, images=1, interval=(0.1, 0.2)).interval == (0.1, 0.2)
+
+
+def test_equal_counts_are_equal_scores() -> None:
+    matrix = confusion_matrix(np.array([[0, 1]], np.uint8), np.array([[0, 2]], np.uint8), 3)
+    assert Scores.of(matrix, images=1) == Scores.of(matrix, images=1)
