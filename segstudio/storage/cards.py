@@ -2,10 +2,12 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from segstudio.core.metrics import Scores
 from segstudio.errors import ModelError
 from segstudio.storage.atomic import write_text
 
@@ -14,6 +16,7 @@ WEIGHTS = "weights.safetensors"
 FORMAT = 1
 
 _REMEDY = "Train the model again or restore its folder from a backup"
+Right = Callable[[object], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,24 +120,74 @@ def read_card(folder: Path) -> ModelCard:
     return card
 
 
+def card_scores(scores: Scores | None) -> dict[str, Any]:
+    """The entries of a card that hold scores, to be given to `ModelCard` by name; none without scores."""
+    if scores is None:
+        return {}
+    return {
+        "miou": scores.miou,
+        "per_class_iou": list(scores.per_class_iou),
+        "dice": scores.dice,
+        "accuracy": scores.pixel_accuracy,
+        "boundary": scores.boundary,
+        "per_class": {
+            "iou": list(scores.per_class_iou),
+            "dice": list(scores.per_class_dice),
+            "accuracy": list(scores.per_class_accuracy),
+            "boundary": list(scores.per_class_boundary),
+        },
+        "confusion": [list(row) for row in scores.confusion],
+        "interval": [] if scores.interval is None else list(scores.interval),
+    }
+
+
 def _wrong_entry(entries: dict[str, Any]) -> str | None:
-    for name in ("name", "created", "backbone", "transfer", "decoder", "labels"):
-        if not isinstance(entries.get(name, ""), str):
+    """The first entry that is of another kind than it should be; None when all is well."""
+    for name, right in _RIGHT.items():
+        if name in entries and not right(entries[name]):
             return name
-    for name, kind in (("settings", dict), ("splits", dict), ("per_class_iou", list), ("steps", int)):
-        if not isinstance(entries.get(name, kind()), kind):
-            return name
-    numbers = entries["normalisation"]
-    if not isinstance(numbers, dict) or not all(_three_numbers(numbers.get(name)) for name in ("mean", "std")):
-        return "normalisation"
-    return None if _classes_are_right(entries["classes"]) else "classes"
+    return None
 
 
-def _three_numbers(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _classes_are_right(classes: object) -> bool:
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _or_none(right: Right) -> Right:
+    return lambda value: value is None or right(value)
+
+
+def _list_of(right: Right) -> Right:
+    return lambda value: isinstance(value, list) and all(right(item) for item in value)
+
+
+def _by_name(right: Right) -> Right:
+    return lambda value: isinstance(value, dict) and all(right(item) for item in value.values())
+
+
+def _is_normalisation(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    mean, std = value.get("mean"), value.get("std")
+    numbers = _list_of(_is_number)
+    return (
+        isinstance(mean, list)
+        and isinstance(std, list)
+        and numbers(mean)
+        and numbers(std)
+        and 0 < len(mean) == len(std)
+    )
+
+
+def _are_classes(classes: object) -> bool:
     if not isinstance(classes, list) or not classes:
         return False
     return all(
@@ -144,6 +197,28 @@ def _classes_are_right(classes: object) -> bool:
         and isinstance(item.get("color"), str)
         for place, item in enumerate(classes)
     )
+
+
+_maybe_number = _or_none(_is_number)
+_RIGHT: dict[str, Right] = {
+    **dict.fromkeys(("name", "created", "backbone", "transfer", "decoder", "labels", "start", "verdict"), _is_text),
+    "settings": _by_name(lambda _: True),
+    "splits": _by_name(_is_count),
+    "steps": _is_count,
+    "seconds": _is_number,
+    **dict.fromkeys(("miou", "dice", "accuracy", "boundary"), _maybe_number),
+    "per_class_iou": _list_of(_maybe_number),
+    "parent": _or_none(_is_text),
+    "channels": lambda value: _is_count(value) and value != 0,
+    "validation": _list_of(_is_text),
+    "per_class": _by_name(_list_of(_maybe_number)),
+    "confusion": _list_of(_list_of(_is_count)),
+    "interval": lambda value: _list_of(_is_number)(value) and len(value) in (0, 2),  # type: ignore[arg-type]
+    "curve": _by_name(_list_of(_list_of(_maybe_number))),
+    "kept": lambda value: isinstance(value, bool),
+    "normalisation": _is_normalisation,
+    "classes": _are_classes,
+}
 
 
 def _without_nan(value: Any) -> Any:

@@ -16,6 +16,11 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_PIXELS = 2**30  # 32768 x 32768; more is a broken header
 _ORIENTATION = 0x0112
 _EXPORT = "Export it as 8-bit or 16-bit PNG or TIFF"
+_MOST_BANDS = 64
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+_NO_MEANING = 0  # ExtraSamples of TIFF 6.0: neither kind of alpha, so a channel like the others
+_NUMBERS = {(8, 1), (16, 1), (32, 1), (8, 2), (16, 2), (32, 2), (32, 3), (64, 3)}  # bits and SampleFormat, TIFF 6.0
+_PACKINGS = (1, 5, 8, 32773, 32946)  # none, LZW, deflate, PackBits, deflate of old: none of them looks at channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,9 @@ class Header:
         orientation: EXIF 1..8 still to be applied after decoding; 1 where the decoder does it.
         channels: samples a pixel, alpha included.
         deep: more than the 8-bit decoder can hold without loss.
+        bands: channels once decoded: 1 grey, 3 RGB, or what the file has without its alpha.
+        itemsize: bytes of a sample once decoded.
+        layered: a TIFF of which `segstudio.storage.bands` has to take the channels apart.
     """
 
     width: int
@@ -36,6 +44,14 @@ class Header:
     orientation: int = 1
     channels: int = 1
     deep: bool = False
+    bands: int = 1
+    itemsize: int = 1
+    layered: bool = False
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What the decoded image takes in memory."""
+        return self.width * self.height * self.bands * self.itemsize
 
 
 def read_header(path: Path) -> Header:
@@ -80,11 +96,13 @@ def _other(path: Path, start: bytes) -> Header:
         width, height = file.size
         orientation = _orientation(file)
         channels = len(file.getbands())
+        bands = 1 if file.mode in _GREY_MODES else 3
+        itemsize = 4 if file.mode in ("I", "F") else 2 if file.mode.startswith("I;16") else 1
     if orientation >= 5:
         width, height = height, width
     # IHDR: bit depth and colour type, PNG specification 11.2.2. Grey alone is no trouble at 16 bits.
     deep = name == "PNG" and start[24] == 16 and start[25] != 0
-    return Header(width, height, name, orientation, channels, deep)
+    return Header(width, height, name, orientation, channels, deep, bands, 2 if deep else itemsize)
 
 
 def _orientation(file: PIL.Image.Image) -> int:
@@ -102,7 +120,7 @@ def _orientation(file: PIL.Image.Image) -> int:
 
 
 def _tiff(file: BinaryIO, start: bytes, path: Path) -> Header:
-    pages = _pages(file, start)
+    pages = tiff_pages(file, start)
     if len(pages) != 1:
         raise ImageError(
             f"is a stack of {len(pages)} pages" if pages else "is damaged or truncated",
@@ -111,27 +129,66 @@ def _tiff(file: BinaryIO, start: bytes, path: Path) -> Header:
         )
     tags = pages[0]
     width, height = int(tags[256]), int(tags[257])
-    bits = _numbers(tags.get(258, 1))
-    kinds = _numbers(tags.get(339, 1))
-    channels = int(tags.get(277, 1))
-    if channels > 4 or len(set(bits)) > 1 or (channels == 2 and bits[0] != 8):
-        raise ImageError(f"has {channels} channels", remedy="Export it as grey (1) or RGB (3)", path=path)
-    if int(tags.get(274, 1)) >= 5:
+    bits, kinds = _numbers(tags.get(258, 1)), _numbers(tags.get(339, 1))
+    channels, colours, apart = int(tags.get(277, 1)), int(tags.get(262, 1)), int(tags.get(284, 1)) == 2
+    if len(set(bits)) > 1 or len(set(kinds)) > 1:
+        raise ImageError("has channels of several depths", remedy=_EXPORT, path=path)
+    orientation = int(tags.get(274, 1))
+    if orientation >= 5:
         width, height = height, width
     shallow = bits[0] <= 8 and kinds[0] == 1
     plain = channels == 1 and (bits[0], kinds[0]) in ((16, 1), (32, 3))
-    if not (shallow or plain) and channels > 1 and int(tags.get(284, 1)) == 2:
-        raise ImageError("keeps its channels apart", remedy="Export it with interleaved channels", path=path)
-    if not (shallow or plain) and int(tags.get(262, 1)) not in (0, 1, 2):
+    deep = not (shallow or plain)
+    bands = _bands(tags)
+    usual = bands == (3 if colours == 2 else 1) and channels - bands <= 1
+    layered = colours <= 2 and (not usual or (deep and (apart or channels == 2)))
+    if layered:
+        _check_layers(tags, path)
+    elif colours > 2 and (deep or channels > 4):
         raise ImageError(f"has {bits[0]}-bit colours of an unknown kind", remedy=_EXPORT, path=path)
-    return Header(width, height, "TIFF", 1, channels, deep=not (shallow or plain))
+    itemsize = 1 if shallow else 2 if (bits[0], kinds[0]) == (16, 1) else 4
+    left = orientation if layered and 1 <= orientation <= 8 else 1
+    return Header(width, height, "TIFF", left, channels, deep, bands, itemsize, layered)
+
+
+def _bands(tags: dict[int, Any]) -> int:
+    """Channels of a TIFF once decoded. Samples beyond grey or RGB are bands, but for those the file calls alpha.
+
+    A fourth one of which the file says nothing is alpha, as many programs write it.
+    """
+    channels, colours = int(tags.get(277, 1)), int(tags.get(262, 1))
+    if colours > 2:
+        return 3
+    said = _numbers(tags.get(338, ()))
+    if not said and colours == 2 and channels == 4:
+        return 3
+    return channels - sum(value != _NO_MEANING for value in said[: channels - 1])
+
+
+def _check_layers(tags: dict[int, Any], path: Path) -> None:
+    bits, kind = _numbers(tags.get(258, 1))[0], _numbers(tags.get(339, 1))[0]
+    channels, together = int(tags.get(277, 1)), int(tags.get(284, 1)) == 1
+    if channels > _MOST_BANDS:
+        raise ImageError(f"has {channels} channels", remedy=f"Export at most {_MOST_BANDS} of them", path=path)
+    if (bits, kind) not in _NUMBERS:
+        raise ImageError(
+            f"has {channels} channels of {bits} bits of a kind that cannot be read",
+            remedy="Export them as 8-bit or 16-bit integers or 32-bit floating point",
+            path=path,
+        )
+    if int(tags.get(259, 1)) not in _PACKINGS or (together and int(tags.get(317, 1)) not in (1, 2)):
+        raise ImageError(
+            f"has {channels} channels, compressed in a way that cannot be read",
+            remedy="Export it without compression",
+            path=path,
+        )
 
 
 def _numbers(value: Any) -> tuple[int, ...]:
     return tuple(int(v) for v in value) if isinstance(value, tuple) else (int(value),)
 
 
-def _pages(file: BinaryIO, start: bytes) -> list[dict[int, Any]]:
+def tiff_pages(file: BinaryIO, start: bytes) -> list[dict[int, Any]]:
     """The tags of each full-size page; reduced copies (NewSubfileType bit 0, TIFF 6.0) are no pages."""
     order = "<" if start[:2] == b"II" else ">"
     big = struct.unpack(order + "H", start[2:4])[0] == 43

@@ -14,6 +14,7 @@ import PIL.Image
 from segstudio.core.arrays import U8, Pixels
 from segstudio.core.tone import to_8bit
 from segstudio.errors import ImageError
+from segstudio.storage.bands import read_bands
 from segstudio.storage.headers import Header, read_header
 from segstudio.storage.naming import PROJECT_FILE, PROJECT_FOLDERS, natural_key
 
@@ -34,7 +35,8 @@ class Image:
     """A decoded image in its own bit depth.
 
     Attributes:
-        pixels: ``(H, W)`` grey or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
+        pixels: ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, C)`` of any other number of channels; ``uint8``,
+            ``uint16`` or ``float32``.
         window: the values shown as black and as white; (0, 255) for ``uint8``.
         path: the file it came from.
     """
@@ -48,12 +50,28 @@ class Image:
         """Width and height in pixels."""
         return int(self.pixels.shape[1]), int(self.pixels.shape[0])
 
+    @property
+    def visible(self) -> Pixels:
+        """What of `pixels` an eye can see: grey and RGB whole, else the first three channels as RGB, of two the first.
+
+        ``(H, W)`` or ``(H, W, 3)`` in the image's own depth; the pixels themselves when nothing is left out.
+        """
+        if self.pixels.ndim == 2 or self.pixels.shape[2] == 3:
+            return self.pixels
+        if self.pixels.shape[2] < 3:
+            return np.ascontiguousarray(self.pixels[:, :, 0])
+        return np.ascontiguousarray(self.pixels[:, :, :3])
+
     def display(self) -> U8:
-        """The image as eye and network see it: ``uint8``, ``(H, W)`` or ``(H, W, 3)`` RGB.
+        """The image as the eye sees it: ``uint8``, ``(H, W)`` or ``(H, W, 3)`` RGB; see `visible`.
 
         Values are mapped linearly from `window` to 0..255 and clipped; not-a-number is black. ``uint8`` is returned
         as it is, not copied.
         """
+        return to_8bit(self.visible, self.window)
+
+    def network(self) -> U8:
+        """The image as a network sees it: ``uint8`` of the shape of `pixels`, mapped as `display` does."""
         return to_8bit(self.pixels, self.window)
 
 
@@ -61,8 +79,8 @@ def read_image(path: Path) -> Image:
     """Decode an image file.
 
     PNG, JPEG, BMP, WebP and TIFF of 8 and 16 bits and TIFF of floating point. The EXIF orientation is applied, alpha
-    dropped, a palette looked up; grey stays ``(H, W)``, grey stored as RGB stays RGB. Signed, 32-bit and double values
-    become ``float32``.
+    dropped, a palette looked up; grey stays ``(H, W)``, grey stored as RGB stays RGB. TIFF may have any number of
+    channels up to 64. Signed, 32-bit and double values become ``float32``.
 
     Raises:
         ImageError: missing, empty, truncated, damaged, of another format, or a stack of pages.
@@ -70,7 +88,10 @@ def read_image(path: Path) -> Image:
     path = Path(path)
     header = read_header(path)
     with _explained(path):
-        pixels = _decode_deep(header, path) if header.deep else _decode(path, header)
+        if header.layered:
+            pixels = _turn(read_bands(path, header), header.orientation)
+        else:
+            pixels = _decode_deep(header, path) if header.deep else _decode(path, header)
     if pixels.shape[:2] != (header.height, header.width) or pixels.ndim not in (2, 3):
         raise _damaged(path)
     pixels = np.ascontiguousarray(pixels)

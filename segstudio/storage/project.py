@@ -21,12 +21,12 @@ from segstudio.storage.atomic import write_error
 from segstudio.storage.classes import class_indices, read_classes, write_classes
 from segstudio.storage.database import Database
 from segstudio.storage.images import Image, read_image
+from segstudio.storage.models import Models
 from segstudio.storage.naming import PROJECT_FILE
 from segstudio.storage.proposals import read_proposal, write_proposal
 from segstudio.storage.reclassing import Reclassing
 from segstudio.storage.shelf import find_models, shelve
 
-_IN_USE = "model in use"
 _COLUMNS = "key, path, width, height, split, labelled_pixels, reviewed, proposed, revision"
 
 
@@ -75,12 +75,20 @@ class AddReport:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model of a project: its name, its folder, the content of its card, and whether it is the one in use."""
+    """A model of a project.
+
+    Attributes:
+        name, folder, card: its folder's name, where that lies, and the content of its card.
+        in_use: whether it is the one in use.
+        kept, chosen: whether a person asked to keep it, or put it in use, now or earlier.
+    """
 
     name: str
     folder: Path
     card: Mapping[str, Any]
     in_use: bool
+    kept: bool = False
+    chosen: bool = False
 
 
 class Project:
@@ -101,6 +109,7 @@ class Project:
         self._database = database
         self._annotations = Annotations(folder, database)
         self.reclassing = Reclassing(folder, database, self._annotations)
+        self._models = Models(self.models_folder, database)
         self._known: dict[tuple[Any, ...], ImageRecord] = {}
 
     @staticmethod
@@ -328,14 +337,14 @@ class Project:
     @property
     def model_in_use(self) -> Path | None:
         """Folder of the model in use; None when there is none or it has vanished."""
-        name = self.setting(_IN_USE)
+        name = self._models.standing().in_use
         folder = self.models_folder / name
         return folder if name and folder.is_dir() else None
 
     def models(self) -> list[ModelRecord]:
         """Every model that is complete, newest first."""
-        used = self.setting(_IN_USE)
-        return [ModelRecord(f.name, f, card, f.name == used) for f, card in find_models(self.models_folder)]
+        now = self._models.standing()
+        return [ModelRecord(f.name, f, card, *now.of(f.name)) for f, card in find_models(self.models_folder)]
 
     def add_model(self, folder: Path, *, use: bool) -> ModelRecord:
         """Take a model folder in; it is copied unless it lies in `models_folder` already.
@@ -346,16 +355,32 @@ class Project:
         """
         shelved, card = shelve(absolute(folder), self.models_folder)
         if use:
-            self.set_setting(_IN_USE, shelved.name)
-        return ModelRecord(shelved.name, shelved, card, self.setting(_IN_USE) == shelved.name)
+            self._models.use(shelved.name)
+        return ModelRecord(shelved.name, shelved, card, *self._models.standing().of(shelved.name))
 
     def use_model(self, name: str) -> None:
-        """Make a model the one in use; ProjectError when there is none of that name."""
-        names = [model.name for model in self.models()]
-        if name not in names:
-            options = ", ".join(names) or "none yet"
-            raise ProjectError(f"has no model '{name}'", remedy=f"Models are: {options}", path=self.folder)
-        self.set_setting(_IN_USE, name)
+        """Make a model the one in use, because a person says so; ProjectError when there is none of that name."""
+        self._models.use(name, chosen=True)
+
+    def previous_model(self) -> str | None:
+        """The model that `roll_back` would put in use; None when no other one was, or they are gone."""
+        return self._models.previous()
+
+    def roll_back(self) -> str:
+        """Put the `previous_model` back in use, and give its name; ProjectError when there is none."""
+        return self._models.roll_back()
+
+    def keep_model(self, name: str, kept: bool) -> None:
+        """Say whether a model is to be kept whatever comes; ProjectError when there is none of that name."""
+        self._models.keep(name, kept=kept)
+
+    def remove_model(self, name: str) -> None:
+        """Remove a model for good; ProjectError when it is in use, unknown, or open in another program."""
+        self._models.remove(name)
+
+    def prune_models(self) -> list[str]:
+        """Remove models by `segstudio.storage.pruning.RULE`, and give their names; what cannot be removed stays."""
+        return self._models.prune(self.models())
 
     # Behind the scenes
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from segstudio.core.metrics import Scores
 from segstudio.errors import ModelError, ProjectError
-from segstudio.storage.cards import CARD, ModelCard, read_card, write_card
+from segstudio.storage.cards import CARD, ModelCard, card_scores, read_card, write_card
 
 MODEL = ModelCard(
     name="m1",
@@ -72,6 +74,21 @@ def broken(**changes: Any) -> str:
         (broken(normalisation=[0.5]), "'normalisation'"),
         (broken(settings=[]), "'settings'"),
         (broken(steps="many"), "'steps'"),
+        (broken(seconds=None), "'seconds'"),
+        (broken(start=None), "'start'"),
+        (broken(channels=0), "'channels'"),
+        (broken(channels=True), "'channels'"),
+        (broken(validation=[1]), "'validation'"),
+        (broken(dice="high"), "'dice'"),
+        (broken(boundary=[]), "'boundary'"),
+        (broken(per_class={"iou": 0.5}), "'per_class'"),
+        (broken(confusion=[[1, -1]]), "'confusion'"),
+        (broken(interval=[0.5]), "'interval'"),
+        (broken(curve={"losses": [1.0]}), "'curve'"),
+        (broken(verdict=1), "'verdict'"),
+        (broken(kept="yes"), "'kept'"),
+        (broken(parent=3), "'parent'"),
+        (broken(normalisation={"mean": [0.5], "std": [0.5, 0.5]}), "'normalisation'"),
     ],
 )
 def test_a_bad_card_is_one_line(tmp_path: Path, content: str, says: str) -> None:
@@ -80,6 +97,24 @@ def test_a_bad_card_is_one_line(tmp_path: Path, content: str, says: str) -> None
         read_card(tmp_path)
     assert caught.value.path == tmp_path / CARD
     assert caught.value.remedy
+
+
+def test_a_card_from_before_the_newer_entries_is_read(tmp_path: Path) -> None:
+    newer = ("start", "channels", "validation", "dice", "accuracy", "boundary", "per_class", "confusion")
+    (tmp_path / CARD).write_text(broken(**dict.fromkeys((*newer, "interval", "curve", "verdict", "kept"), "gone")))
+    assert read_card(tmp_path) == MODEL
+
+
+def test_scores_travel_with_the_card(tmp_path: Path) -> None:
+    matrix, edges = np.array([[3, 1, 0], [0, 4, 2]]), np.array([[2, 1, 2, 2], [0, 0, 0, 0]])
+    scores = Scores.of(matrix, images=2, boundaries=edges, interval=(0.25, 0.75))
+    card = ModelCard(**{**vars(MODEL), **card_scores(scores)})
+    write_card(tmp_path, card)
+    assert read_card(tmp_path) == card
+    assert (card.miou, card.interval) == (scores.miou, [0.25, 0.75])
+    assert card.confusion == [[3, 1, 0], [0, 4, 2]]
+    assert card.per_class["boundary"] == [pytest.approx(2 / 3), None]
+    assert card_scores(None) == {}
 
 
 def test_a_missing_card_is_one_line(tmp_path: Path) -> None:

@@ -269,16 +269,6 @@ def test_a_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_planes_and_channels_that_are_not_understood_are_refused(tmp_path: Path) -> None:
-    tifffile = pytest.importorskip("tifffile")
-    planar, two = tmp_path / "planar.tif", tmp_path / "two.tif"
-    tifffile.imwrite(planar, np.moveaxis(DEEP_COLOUR, -1, 0), photometric="rgb", planarconfig="separate")
-    tifffile.imwrite(two, np.dstack([DEEP, DEEP]), photometric="minisblack", planarconfig="contig")
-    for path in (planar, two):
-        with pytest.raises(ImageError, match="channels"):
-            read_image(path)
-
-
 def test_large_images_raise_no_warning(tmp_path: Path) -> None:
     # 196 million pixels: beyond Pillow's limit for decompression bombs, which would warn, and warnings are errors here.
     path = tmp_path / "large.png"
