@@ -37,7 +37,7 @@ class WeightAverage:
             if own.is_floating_point():
                 mine.append(own)
                 theirs.append(new)
-            else:
+            else:  # a counter, which has no average
                 own.copy_(new)
         torch._foreach_lerp_(mine, theirs, weight)
 

@@ -1,10 +1,14 @@
 """Which device computes, and in which precision."""
 
-from contextlib import AbstractContextManager, nullcontext
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from segstudio.errors import UsageError
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def pick_device(name: str) -> torch.device:
@@ -41,3 +45,33 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def reproducible(wanted: bool) -> Iterator[None]:
+    """Within the block, torch computes the same bits from the same numbers, at whatever cost; afterwards as before.
+
+    The switches are those of the whole process: a prediction that runs meanwhile computes so too.
+
+    Args:
+        wanted: False changes nothing.
+
+    Source: "Reproducibility", pytorch.org/docs/stable/notes/randomness.html.
+    """
+    if not wanted:
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    flags = cudnn.deterministic, cudnn.benchmark
+    workspace = os.environ.get(_WORKSPACE)
+    os.environ.setdefault(_WORKSPACE, ":4096:8")  # what cuBLAS wants for it
+    torch.use_deterministic_algorithms(True)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        cudnn.deterministic, cudnn.benchmark = flags
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)

@@ -122,10 +122,12 @@ class Promoted:
     Attributes:
         folder: the model folder, complete on disk.
         miou: mean IoU on the validation labels, nan when nothing validates.
+        replaces: folder of the model that the same run promoted before, which nobody needs any more; None for none.
     """
 
     folder: Path
     miou: float
+    replaces: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

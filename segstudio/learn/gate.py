@@ -1,67 +1,42 @@
-"""The gate: a candidate replaces the model in use only when it is measurably better on labels it never trained on."""
+"""The gate: a candidate replaces the model in use only when it is credibly better on labels it never trained on."""
 
 import hashlib
 import logging
-import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from segstudio.core.labels import LabelledImage, fingerprint
-from segstudio.core.metrics import Scores
-from segstudio.errors import ImageError, ModelError
+from segstudio.errors import ImageError, ModelError, SegStudioError
 from segstudio.learn.data import ImageCache
+from segstudio.learn.group import ALONE, Group
 from segstudio.learn.saving import LoadedModel, load_model
-from segstudio.learn.scoring import score
+from segstudio.learn.scoring import ImageScore, pooled, score_together
+from segstudio.learn.verdicts import Verdict, advice, decide, no_numbers, promising, unscored
 from segstudio.storage.cards import read_card
 
 _log = logging.getLogger(__name__)
 SECOND_IMAGE = "Label a second image so that models can be compared."
 UNREADABLE = "None of the images that validate can be read: put the files back."
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the gate says of a candidate.
-
-    Attributes:
-        candidate, in_use: scores on the same pixels; None where there is nothing to score, or nothing to score on.
-        promote: whether the candidate becomes the model in use.
-        line: the verdict and its reason, for a person.
-    """
-
-    candidate: Scores | None
-    in_use: Scores | None
-    promote: bool
-    line: str
-
-
-def decide(candidate: Scores | None, in_use: Scores | None, *, finite: bool) -> Verdict:
-    """Compare a candidate that has scores with the model in use.
-
-    Args:
-        candidate, in_use: scores on the same pixels; None as in `Verdict`.
-        finite: whether all weights of the candidate are numbers.
-    """
-    if not finite or candidate is None or math.isnan(candidate.miou):
-        return Verdict(candidate, in_use, False, "Not promoted: the candidate does not give numbers.")
-    if in_use is None or math.isnan(in_use.miou):
-        return Verdict(candidate, in_use, True, f"Promoted: mean IoU {candidate.miou:.3f}, no model before it.")
-    both = f"mean IoU {candidate.miou:.3f} against {in_use.miou:.3f} of the model in use."
-    if candidate.miou > in_use.miou:
-        return Verdict(candidate, in_use, True, f"Promoted: {both}")
-    return Verdict(candidate, in_use, False, f"Not promoted: {both}")
+_REMEMBERED = 4  # sets of labels the scores of a model are kept for: those of interim rounds and all, before and after
 
 
 class Gate:
-    """Scores candidates against the model in use, and remembers which one that is.
+    """Scores the candidates of a run against the model in use, and remembers which one that is.
 
-    A candidate without scores is promoted only where that can cost nothing: when no model is in use, when the one in
-    use is an earlier candidate of this run that nothing verified either, or when there are no validation labels and
-    the one in use never was verified, and took no more steps or the run is at its end.
+    Against a model from elsewhere (of an earlier run, or a person's choice) a candidate has to be credibly better: the
+    lower bound of the 90 % interval of the paired difference lies above zero. What this run promoted is followed by a
+    later candidate with a higher score on the same pixels, as long as that one too is credibly better than the model
+    in use when the run began.
+
+    With labels in fewer than three validation images, see `segstudio.learn.verdicts`, there is no verdict: a model
+    from elsewhere stays, and where there is none, the newest candidate that is no worse than the run's last one is
+    promoted, not verified.
 
     Args:
         in_use: folder of the model in use when the run begins, or None.
@@ -70,6 +45,9 @@ class Gate:
         cache: of decoded images.
         cancel: ends a scoring within a layer of the network.
         indices: of these classes by the names that the model in use may have for them; candidates have the same.
+        own: folder of the model in use when that is one this run promoted before it was interrupted; `in_use` then is
+            the one before the run, or None.
+        group: the processes that judge together, each scoring a part of the images.
     """
 
     def __init__(
@@ -81,36 +59,43 @@ class Gate:
         cache: ImageCache,
         cancel: threading.Event,
         indices: Mapping[str, int] | None = None,
+        own: Path | None = None,
+        group: Group = ALONE,
     ) -> None:
-        self._folder = in_use
         self._classes = classes
+        self._group = group
         self._indices = indices
         self._device = device
         self._cache = cache
         self._cancel = cancel
-        self._verified = False  # whether the model in use has scores
-        self._steps = 0  # that the model in use took
-        self._of_this_run = False  # whether the model in use was a candidate of this run
-        self._known: dict[str, Scores] = {}  # of the model in use, by fingerprint of the labels
-        self._pending: dict[str, Scores] = {}  # of the candidate judged last
-        if in_use is not None:
-            try:
-                card = read_card(in_use)
-                self._verified, self._steps = card.miou is not None, card.steps
-            except ModelError as error:
-                self._give_up(error)
+        self._before = _Rival(in_use, indices)
+        self._own = _Rival(own, None)
+        self._verified = False  # whether the one this run promoted has scores
+        self._pending: dict[str, list[ImageScore]] = {}  # of the candidate judged last, by fingerprint of the labels
+        for rival in (self._before, self._own):
+            if rival.folder is not None:
+                try:
+                    card = group.once(partial(read_card, rival.folder))
+                    self._verified = rival is self._own and card.miou is not None
+                except ModelError as error:
+                    rival.give_up(error)
 
     def judge(
-        self, candidate: LoadedModel, images: Sequence[LabelledImage], *, finite: bool, pixels: int | None = None
+        self,
+        candidates: Sequence[LoadedModel],
+        images: Sequence[LabelledImage],
+        *,
+        finite: bool = True,
+        pixels: int | None = None,
     ) -> Verdict:
-        """Score a candidate on the validation images among `images`, and the model in use on the same pixels.
+        """Score candidates on the validation images among `images`; the best of them stands against the model in use.
 
-        A candidate that is better than the model in use on a part of them has to be so on all of them too.
+        A candidate that looks better than the model in use on a part of them is judged on all of them.
 
         Args:
-            candidate: the model that would take over.
+            candidates: models that would take over, of the same run and classes; of equals the first stands.
             images: labelled images of both splits.
-            finite: whether all its weights are numbers.
+            finite: whether they are any good at all; weights that are no numbers are found out here too.
             pixels: about how many are enough for now; None, at the end of a run, scores every image. One number always
                 gives one choice.
 
@@ -118,59 +103,135 @@ class Gate:
             Cancelled: the cancel flag was set.
         """
         self._pending = {}
-        if not finite:
-            return decide(None, None, finite=False)
+        usable = {n: model for n, model in enumerate(candidates) if finite and has_numbers(model.network)}
+        if not usable:
+            return no_numbers(None)
         validating = [image for image in images if image.split == "validation"]
         chosen = validating if pixels is None else _some(validating, pixels)
         if not chosen:
-            mature = pixels is None or candidate.card.steps >= self._steps
-            return self._without_scores(SECOND_IMAGE, free=mature and not self._verified)
-        verdict = self._compare(candidate, chosen)
-        if verdict.promote and verdict.in_use is not None and len(chosen) < len(validating):
-            verdict = self._compare(candidate, validating)
-        return verdict
+            return self._unscored(SECOND_IMAGE)
+        try:
+            which, scored = self._best(usable, chosen)
+            if not any(image.labelled_pixels for image in scored):  # all are of classes added since the run began
+                return self._unscored(SECOND_IMAGE)
+            return self._compared(usable[which], which, scored, chosen, validating)
+        except ImageError as error:
+            _log.warning("nothing validates: %s", error)
+            return self._unscored(UNREADABLE)
 
     def accept(self, folder: Path) -> None:
         """The candidate judged last was promoted and lies in `folder`."""
-        self._folder, self._known = folder, self._pending
-        self._verified, self._of_this_run = bool(self._pending), True
+        self._own = _Rival(folder, None, known=dict(self._pending))
+        self._verified = bool(self._pending)
 
-    def _compare(self, candidate: LoadedModel, images: Sequence[LabelledImage]) -> Verdict:
+    def _compared(
+        self,
+        candidate: LoadedModel,
+        which: int,
+        scored: list[ImageScore],
+        chosen: Sequence[LabelledImage],
+        validating: Sequence[LabelledImage],
+    ) -> Verdict:
+        self._pending[fingerprint(chosen)] = scored
+        scored, own, before = self._rivals(scored, chosen)
+        rival = before if own is None else own
+        partial = len(chosen) < len(validating)
+        if partial and rival is not None and promising(scored, rival):
+            partial, chosen = False, validating
+            scored = self._score(candidate, validating, None)
+            self._pending[fingerprint(validating)] = scored
+            scored, own, before = self._rivals(scored, validating)
+        verdict = decide(scored, own=own, before=before, classes=self._classes, partial=partial)
+        if verdict.outcome == "too few labels":
+            names = [str(item["name"]) for item in candidate.card.classes][: self._classes]
+            verdict = replace(verdict, line=f"{verdict.line} {advice(scored, names)}")
+        if missing := len(chosen) - len(scored):
+            verdict = replace(verdict, line=f"{verdict.line} {missing} of {len(chosen)} images could not be read.")
+        return replace(verdict, which=which)
+
+    def _best(
+        self, candidates: Mapping[int, LoadedModel], images: Sequence[LabelledImage]
+    ) -> tuple[int, list[ImageScore]]:
+        found = {n: self._score(model, images, None) for n, model in candidates.items()}
+        return max(found.items(), key=lambda item: pooled(item[1], self._classes).miou)
+
+    def _rivals(
+        self, scored: list[ImageScore], images: Sequence[LabelledImage]
+    ) -> tuple[list[ImageScore], list[ImageScore] | None, list[ImageScore] | None]:
+        """Scores of the candidate, of what this run promoted and of the model in use before it, on the same images.
+
+        None where there is no such model; images that only some of them could take are left out.
+        """
         labels = fingerprint(images)
-        try:
-            scores = self._score(candidate, images, None)
-            if not scores.labelled_pixels:  # all of them are of classes added since the run began
-                return self._without_scores(SECOND_IMAGE)
-            if self._folder is not None and not _alike(self._known.get(labels), scores):
-                self._known[labels] = self._score(load_model(self._folder, self._device), images, self._indices)
-        except ImageError as error:
-            _log.warning("nothing validates: %s", error)
-            return self._without_scores(UNREADABLE)
-        except ModelError as error:
-            self._give_up(error)
-        self._pending[labels] = scores
-        verdict = decide(scores, self._known.get(labels), finite=True)
-        if missing := len(images) - scores.images:
-            verdict = replace(verdict, line=f"{verdict.line} {missing} of {len(images)} images could not be read.")
-        return verdict
+        for rival in (self._own, self._before):
+            if rival.folder is not None and not _alike(rival.known.get(labels), scored):
+                try:
+                    rival.remember(labels, self._score(rival.folder, images, rival.indices))
+                except (ModelError, ImageError) as error:  # the candidate took these images: it is the model
+                    rival.give_up(error)
+        own, before = self._own.known.get(labels), self._before.known.get(labels)
+        keys = set.intersection(*({image.key for image in some} for some in (scored, own, before) if some is not None))
+        if not keys:
+            return scored, None, None
+        return _of(scored, keys), None if own is None else _of(own, keys), None if before is None else _of(before, keys)
 
-    def _without_scores(self, why: str, *, free: bool = False) -> Verdict:
-        if free or self._folder is None or (self._of_this_run and not self._verified):
-            return Verdict(None, None, True, f"Promoted, but not verified. {why}")
-        return Verdict(None, None, False, f"Not promoted: it cannot be compared with the model in use. {why}")
+    def _unscored(self, why: str) -> Verdict:
+        nobody = self._own.folder is None and self._before.folder is None
+        return unscored(why, free=nobody or (self._own.folder is not None and not self._verified))
 
-    def _give_up(self, error: ModelError) -> None:
-        """The model in use is broken: it is no worse to have any other one."""
+    def _score(
+        self, model: LoadedModel | Path, images: Sequence[LabelledImage], indices: Mapping[str, int] | None
+    ) -> list[ImageScore]:
+        return score_together(
+            self._group,
+            lambda: load_model(model, self._device) if isinstance(model, Path) else model,
+            images,
+            classes=self._classes,
+            indices=indices,
+            cache=self._cache,
+            cancel=self._cancel,
+        )
+
+
+class _Rival:
+    """A model that a candidate has to beat, with its scores by fingerprint of the labels; or the lack of one."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        indices: Mapping[str, int] | None,
+        *,
+        known: dict[str, list[ImageScore]] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.indices = indices
+        self.known = known or {}
+
+    def remember(self, labels: str, scored: list[ImageScore]) -> None:
+        self.known[labels] = scored
+        while len(self.known) > _REMEMBERED:
+            del self.known[next(iter(self.known))]
+
+    def give_up(self, error: SegStudioError) -> None:
+        """It is broken: it is no worse to have any other one."""
         _log.warning("the model in use cannot be compared: %s", error)
-        self._folder, self._verified, self._known = None, False, {}
-
-    def _score(self, model: LoadedModel, images: Sequence[LabelledImage], indices: Mapping[str, int] | None) -> Scores:
-        return score(model, images, classes=self._classes, indices=indices, cache=self._cache, cancel=self._cancel)
+        self.folder, self.known = None, {}
 
 
-def _alike(known: Scores | None, fresh: Scores) -> bool:
-    """Whether both are of the same pixels: an image that vanished, or came back, makes them differ."""
-    return known is not None and known.labelled_pixels == fresh.labelled_pixels
+def has_numbers(network: nn.Module) -> bool:
+    """Whether every weight and every statistic of a network is finite."""
+    return all(
+        bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values() if tensor.is_floating_point()
+    )
+
+
+def _alike(known: Sequence[ImageScore] | None, fresh: Sequence[ImageScore]) -> bool:
+    """Whether both are of the same images: one that vanished, or came back, makes them differ."""
+    return known is not None and [image.key for image in known] == [image.key for image in fresh]
+
+
+def _of(scored: Sequence[ImageScore], keys: set[str]) -> list[ImageScore]:
+    return [image for image in scored if image.key in keys]
 
 
 def _some(images: Sequence[LabelledImage], enough: int) -> list[LabelledImage]:

@@ -12,19 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from segstudio.core.arrays import F32, U8
+from segstudio.core.channels import as_channels
 from segstudio.core.classes import VOID
 from segstudio.core.proposal import Proposal
-from segstudio.errors import Cancelled, SegStudioError
+from segstudio.errors import Cancelled, ImageError, SegStudioError
+from segstudio.learn.ahead import read_ahead
 from segstudio.learn.device import mixed_precision
+from segstudio.learn.fallback import CEILINGS, SMALLEST_TILE, SPARES, release
 from segstudio.learn.networks import STRIDE
 from segstudio.learn.saving import LoadedModel
+from segstudio.learn.tiling import Axis, Piece, blend, cut
+from segstudio.learn.tta import Tta
+from segstudio.learn.views import averaged, mirrors
 from segstudio.storage.images import read_image
 
 _LARGEST_TILE = 1024
-_SMALLEST_TILE = 256
 _SMALLEST_INPUT = 64  # below it, deep features have next to no pixels
-_SCORES_LIMIT = 48_000_000  # floats of one tile's class scores: 190 MB
-_OVERLAP = 1 / 8  # of a tile, on each inner side
+_SCORES_LIMIT = 32_000_000  # floats of one tile's class scores: 128 MB, held three times at once
+_CPU = torch.device("cpu")
 
 
 def predict(
@@ -35,35 +40,42 @@ def predict(
     cancel: threading.Event | None = None,
     tile: int | None = None,
     progress: Callable[[float], None] | None = None,
+    tta: Tta = "none",
 ) -> Proposal:
     """Classify every pixel of an image.
 
     Args:
         model: used by this call alone while it runs.
-        image: ``uint8 (H, W)`` or ``(H, W, 3)`` RGB, as `segstudio.storage.images.Image.display` gives it.
+        image: ``uint8 (H, W)``, ``(H, W, 3)`` RGB or ``(H, W, C)``, as `segstudio.storage.images.Image` gives it.
         indices: of the classes of a project by their names, see `segstudio.storage.project.Project.class_indices`.
             None answers in the model's own indices.
         cancel: when set, the call ends within a layer of the network.
-        tile: side of the tiles in pixels; None chooses by the number of classes, and one tile when the image fits.
+        tile: side of the tiles in pixels, 64 or more; None chooses by the number of classes, and one tile when the
+            image fits.
         progress: called with the share done, 0..1, after each tile.
+        tta: test-time augmentation: the mean over mirrored, or over mirrored and scaled views of each tile.
 
     Returns:
         The proposal, of the size of the image. Tiles overlap and are blended, so that no seam shows. A pixel whose
-        class is not in `indices` is void, with the confidence in that class.
+        class is not in `indices` is void, with the confidence in that class; where the network gives no numbers it is
+        void with none.
 
     Raises:
         Cancelled: `cancel` was set.
+        ImageError: the network takes images of another number of channels.
+        ModelError: the machine has too little memory even for the smallest tiles.
     """
     classes = np.empty(image.shape[:2], np.uint8)
     confidence = np.empty(image.shape[:2], np.uint8)
     homes = homes_of(model, indices)
-    for top, scores in probabilities(model, image, cancel=cancel, tile=tile, progress=progress):
-        united = unite(scores, homes)
-        best = united.argmax(0)
-        rows = slice(top, top + scores.shape[1])
-        classes[rows] = homes[best]
-        chosen = np.take_along_axis(united, best[None], 0)[0]
-        confidence[rows] = np.nan_to_num(chosen * 255).round().clip(0, 255)
+    for piece in pieces(model, image, cancel=cancel, tile=tile, progress=progress, tta=tta):
+        united = unite(piece.scores, homes)
+        sure, best = united.max(0), homes[united.argmax(0)]
+        broken = np.isnan(sure)  # argmax takes not-a-number for the largest
+        best[broken] = VOID
+        sure[broken] = 0
+        classes[piece.rows, piece.columns] = best
+        confidence[piece.rows, piece.columns] = (sure * 255).round().clip(0, 255)
     return Proposal(classes, confidence, model.card.name)
 
 
@@ -125,122 +137,150 @@ def predict_files(
     *,
     indices: Mapping[str, int] | None = None,
     cancel: threading.Event | None = None,
+    tta: Tta = "none",
 ) -> Iterator[FilePrediction]:
-    """Predict image files one after the other; a file that cannot be read gives its error and the rest carries on.
+    """Predict image files one after the other, the next being read meanwhile.
 
-    Arguments as for `predict`.
+    A file that cannot be read gives its error and the rest carries on. Arguments as for `predict`.
 
     Raises:
         Cancelled: `cancel` was set.
     """
-    for path in paths:
-        try:
-            image = read_image(path).display()
-        except SegStudioError as error:
-            yield FilePrediction(path, None, error)
+    for path, image in read_ahead(paths, lambda path: read_image(path).network()):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        if isinstance(image, SegStudioError):
+            yield FilePrediction(path, None, image)
             continue
-        yield FilePrediction(path, predict(model, image, indices=indices, cancel=cancel), None)
+        try:
+            yield FilePrediction(path, predict(model, image, indices=indices, cancel=cancel, tta=tta), None)
+        except ImageError as error:
+            yield FilePrediction(path, None, ImageError(error.problem, remedy=error.remedy, path=path))
 
 
-def probabilities(
+def pieces(
     model: LoadedModel,
     image: U8,
     *,
     cancel: threading.Event | None = None,
     tile: int | None = None,
     progress: Callable[[float], None] | None = None,
-) -> Iterator[tuple[int, F32]]:
-    """Class probabilities of an image, in bands of rows from top to bottom, so that memory stays bounded.
+    tta: Tta = "none",
+) -> Iterator[Piece]:
+    """Class probabilities of an image, part by part, so that memory stays bounded.
 
-    Arguments as for `predict`.
+    Arguments and errors as for `predict`.
 
     Yields:
-        First row of the band, and its ``float32 (K, h, W)`` probabilities.
+        Parts that cover the image without overlapping, in rows from the top.
     """
     height, width = image.shape[:2]
-    side = tile or _tile_side(model.classes)
-    fits = height * width <= side * side if tile is None else max(height, width) <= side
-    rows = [(0, height)] if fits else _spans(height, side)
-    columns = [(0, width)] if fits else _spans(width, side)
-    held: F32 | None = None  # lower part of the band before, which the next one overlaps
-    for number, (top, bottom) in enumerate(rows):
-        band = np.zeros((model.classes, bottom - top, width), np.float32)
-        for place, (left, right) in enumerate(columns):
-            scores = _one_tile(model, image[top:bottom, left:right], cancel)
-            scores *= _fade(columns, place)[None, None]
-            scores *= _fade(rows, number)[None, :, None]
-            band[:, :, left:right] += scores
-            if progress is not None:
-                progress((number * len(columns) + place + 1) / (len(rows) * len(columns)))
-        if held is not None:
-            band[:, : held.shape[1]] += held
-        end = rows[number + 1][0] if number + 1 < len(rows) else bottom
-        held = band[:, end - top :]
-        yield top, band[:, : end - top]
+    if tile is None:
+        rows, columns = cut(height, width, _tile_side(model, tta))
+    else:
+        rows, columns = Axis.of(height, tile), Axis.of(width, tile)
+    passes, total, done = _Passes(model, image, cancel, tta), len(rows.starts) * len(columns.starts), 0
+
+    def compute(down: slice, across: slice) -> F32:
+        nonlocal done
+        scores = passes.scores(image[down, across])
+        done += 1
+        if progress is not None:
+            progress(done / total)
+        return scores
+
+    yield from blend(rows, columns, compute)
 
 
-def _tile_side(classes: int) -> int:
-    side = int((_SCORES_LIMIT / classes) ** 0.5) // STRIDE * STRIDE
-    return min(max(side, _SMALLEST_TILE), _LARGEST_TILE)
+def _tile_side(model: LoadedModel, tta: Tta) -> int:
+    limit = (_SCORES_LIMIT / model.classes) ** 0.5 / (1.25 if tta == "flips and scales" else 1)
+    side = min(int(limit) // STRIDE * STRIDE, _LARGEST_TILE, CEILINGS.side(model.device) or _LARGEST_TILE)
+    return max(side, SMALLEST_TILE)
 
 
-def _spans(length: int, side: int) -> list[tuple[int, int]]:
-    """Even tiles of at most about `side` that all overlap by the same length, so that two fades add up to one."""
-    if length <= side:
-        return [(0, length)]
-    overlap = 2 * max(1, int(side * _OVERLAP))
-    count = -(-(length - overlap) // (side - overlap))
-    even = -(-(length + (count - 1) * overlap) // count)
-    step = even - overlap
-    return [(start, min(start + even, length)) for start in range(0, length - overlap, step)]
+class _Passes:
+    """Passes of the network over tiles of one image; goes on with smaller tiles or on the CPU when it has to."""
+
+    def __init__(self, model: LoadedModel, image: U8, cancel: threading.Event | None, tta: Tta) -> None:
+        self._network, self._device = model.network, model.device
+        self._card, self._cancel, self._tta = model.card, cancel, tta
+        self._flips = mirrors(model.card.settings)
+        try:
+            as_channels(image[:1, :1], self._card.channels)
+        except ValueError as error:
+            raise ImageError(str(error), remedy="Give images like those it was trained on") from error
+        # Made before anything fails: then it is too late.
+        self._spare = None if self._device.type == "cpu" else SPARES.of(self._network)
+        if CEILINGS.given_up(self._device):
+            self._move_to_cpu()
+
+    def scores(self, tile: U8) -> F32:
+        """``float32 (K, h, w)`` probabilities of a tile; the caller's own."""
+        area = tile.shape[0] * tile.shape[1]
+        while True:
+            side = CEILINGS.side(self._device)
+            if side is not None and area > side * side:
+                return self._in_parts(tile, side)
+            try:
+                return self._one(tile)
+            except (RuntimeError, MemoryError) as error:
+                CEILINGS.lower(self._device, area, error)
+            release(self._device)  # behind the handler: the traceback held what was computed
+            if CEILINGS.given_up(self._device):
+                self._move_to_cpu()
+
+    def _move_to_cpu(self) -> None:
+        assert self._spare is not None
+        self._network, self._device = self._spare, _CPU
+
+    def _in_parts(self, tile: U8, side: int) -> F32:
+        rows, columns = cut(tile.shape[0], tile.shape[1], side)
+        whole: F32 | None = None
+        for piece in blend(rows, columns, lambda down, across: self.scores(tile[down, across])):
+            if whole is None:
+                whole = np.empty((piece.scores.shape[0], *tile.shape[:2]), np.float32)
+            whole[:, piece.rows, piece.columns] = piece.scores
+        assert whole is not None
+        return whole
+
+    def _one(self, tile: U8) -> F32:
+        """One pass, padded for the network and cropped again."""
+        height, width = tile.shape[:2]
+        down = max(_SMALLEST_INPUT, -(-height // STRIDE) * STRIDE) - height
+        right = max(_SMALLEST_INPUT, -(-width // STRIDE) * STRIDE) - width
+        border = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
+        padded: U8 = np.asarray(cv2.copyMakeBorder(tile, 0, down, 0, right, border), np.uint8)
+        if padded.ndim < tile.ndim:  # OpenCV drops a third dimension of 1
+            padded = padded[:, :, None]
+        padded = as_channels(padded, self._card.channels)
+        batch = to_input(padded[None], self._card.normalisation, self._device)
+        with torch.inference_mode(), mixed_precision(self._device), stopping(self._network, self._cancel):
+            scores = averaged(self._network, batch, self._tta, self._flips)
+        result: F32 = scores[:, :height, :width].cpu().contiguous().numpy()
+        return result
 
 
-def _fade(spans: list[tuple[int, int]], place: int) -> F32:
-    """``(n,)`` weights of a tile along one axis: a ramp over the middle half of each overlap, nothing beyond it."""
-    start, stop = spans[place]
-    weights = np.ones(stop - start, np.float32)
-    for neighbour in (place - 1, place + 1):
-        if 0 <= neighbour < len(spans):
-            shared = spans[place - 1][1] - start if neighbour < place else stop - spans[place + 1][0]
-            ramp = (((np.arange(shared) + 0.5) / shared - 0.25) * 2).clip(0, 1).astype(np.float32)
-            if neighbour < place:
-                weights[:shared] *= ramp
-            else:
-                weights[-shared:] *= 1 - ramp
-    return weights
-
-
-def _one_tile(model: LoadedModel, tile: U8, cancel: threading.Event | None) -> F32:
-    """``float32 (K, h, w)`` probabilities of one tile, padded for the network and cropped again."""
-    height, width = tile.shape[:2]
-    down = max(_SMALLEST_INPUT, -(-height // STRIDE) * STRIDE) - height
-    right = max(_SMALLEST_INPUT, -(-width // STRIDE) * STRIDE) - width
-    border = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
-    padded: U8 = np.asarray(cv2.copyMakeBorder(tile, 0, down, 0, right, border), np.uint8)
-    if padded.ndim == 2:
-        padded = np.repeat(padded[:, :, None], 3, axis=2)
-    batch = to_input(padded[None], model.card.normalisation, model.device)
-    with torch.inference_mode(), mixed_precision(model.device), stopping(model.network, cancel):
-        scores = model.network(batch)[0].float().softmax(0)
-    result: F32 = scores[:, :height, :width].cpu().numpy()
-    return result
-
-
-def to_input(images: U8, normalisation: dict[str, list[float]], device: torch.device) -> Tensor:
+def to_input(images: U8, normalisation: Mapping[str, list[float]], device: torch.device) -> Tensor:
     """What the network takes.
 
     Args:
-        images: ``uint8 (N, H, W, 3)`` RGB.
-        normalisation: ``mean`` and ``std`` of RGB in 0..1.
+        images: ``uint8 (N, H, W, C)``.
+        normalisation: ``mean`` and ``std`` of each channel in 0..1. Those of RGB serve other images by their mean.
         device: where to put it.
 
     Returns:
-        ``(N, 3, H, W)`` float32, channels last in memory.
+        ``(N, C, H, W)`` float32, channels last in memory.
     """
-    mean = torch.tensor(normalisation["mean"], device=device)
-    std = torch.tensor(normalisation["std"], device=device)
+    channels = images.shape[-1]
+    mean = torch.tensor(of_channels(normalisation["mean"], channels), device=device)
+    std = torch.tensor(of_channels(normalisation["std"], channels), device=device)
     values = torch.from_numpy(np.ascontiguousarray(images)).to(device).float()
     return ((values / 255 - mean) / std).permute(0, 3, 1, 2)  # of NHWC: already channels last
+
+
+def of_channels(values: list[float], channels: int) -> list[float]:
+    """One number for each channel: as they are, or their mean where there are others than channels."""
+    return values if len(values) == channels else [sum(values) / len(values)] * channels
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class Optimisation:
         rate: full learning rate of what starts new; None for one that suits the optimiser.
         encoder_share: learning rate of the pretrained part, as a share of `rate`; earlier stages get less of it.
         regulariser: ``decay`` pulls kernels toward zero, ``l2sp`` toward where the transfer started.
-        strength: of the regulariser.
-        schedule: ``auto`` is a half cosine where an end is known, else constant.
+        strength: of the regulariser; it means the same whatever the optimiser and its rate.
+        schedule: ``auto`` is a half cosine where an end is known, else long constant, then slowly falling.
         unfreezing: when the pretrained part of a parameter transfer starts to learn: stage by stage from the deepest,
             all of it at once after a while, or from the first step.
         clip: largest norm of a step's gradient; None does not clip.
@@ -112,6 +112,19 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """When and on how much a run is scored, where the rounds of several runs are to be compared.
+
+    Attributes:
+        seconds: between rounds, as long as they take no more than a tenth of the time.
+        pixels: about how many an interim round scores.
+    """
+
+    seconds: float
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainRequest:
     """Settings and labels, snapshotted, so that the run depends on nothing that can move.
 
@@ -124,6 +137,7 @@ class TrainRequest:
         indices: of the classes by the names that the model in use may have for them; None when it has the same.
         resume: whether to go on where a run that was stopped or cut off in `models` stood, with its own settings but
             for the limits.
+        pace: of the rounds; None for few and ever rarer ones, by the speed of the run.
     """
 
     settings: TrainSettings
@@ -133,3 +147,4 @@ class TrainRequest:
     in_use: Path | None = None
     indices: Mapping[str, int] | None = None
     resume: bool = False
+    pace: Pace | None = None

@@ -11,7 +11,9 @@ from segstudio.core.classes import ClassTable
 from segstudio.errors import ModelError, ProjectError, UsageError
 from segstudio.learn.backbones import find_backbone
 from segstudio.learn.networks import SegmentationNetwork, build_network, on_device
+from segstudio.learn.published import build_structure, difference
 from segstudio.learn.request import TRANSFERS
+from segstudio.learn.structures import STRUCTURES
 from segstudio.storage.atomic import replacing_folder
 from segstudio.storage.cards import WEIGHTS, ModelCard, read_card, write_card
 
@@ -80,19 +82,36 @@ def load_model(folder: Path, device: torch.device | None = None) -> LoadedModel:
         raise ModelError("is no safetensors file or is truncated", remedy=_REMEDY, path=path) from error
     if card.transfer not in TRANSFERS:
         raise ModelError(f"is of the unknown transfer '{card.transfer}'", remedy="Update SegStudio", path=folder)
-    options = card.settings.get("decoder_options")
     try:
-        network = build_network(
-            find_backbone(card.backbone),
-            card.decoder,
-            len(card.classes),
-            card.transfer,
-            options=options if isinstance(options, dict) else None,
-            pretrained=False,
-        )
+        network = rebuild(card)
+        problem = difference(network.state_dict(), tensors)
+        if problem:
+            raise ModelError(f"the weights do not fit the card, {problem}", remedy=_REMEDY, path=folder)
         network.load_state_dict(tensors)
     except UsageError as error:
         raise ModelError(error.problem, remedy="Update SegStudio", path=folder) from error
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError("the weights do not fit the card", remedy=_REMEDY, path=folder) from error
     return LoadedModel(on_device(network, device).eval(), card, device)
+
+
+def rebuild(card: ModelCard) -> SegmentationNetwork:
+    """The network a card describes, with random weights, on the CPU.
+
+    Raises:
+        UsageError: the card names a backbone or a decoder that is unknown.
+        RuntimeError, TypeError, ValueError: the decoder's options are others than it takes.
+    """
+    if card.decoder in STRUCTURES:
+        structure = STRUCTURES[card.decoder]
+        return build_structure(structure, classes=len(card.classes), channels=card.channels, pretrained=False)
+    options = card.settings.get("decoder_options")
+    return build_network(
+        find_backbone(card.backbone),
+        card.decoder,
+        len(card.classes),
+        card.transfer,  # type: ignore[arg-type]
+        channels=card.channels,
+        options=options if isinstance(options, dict) else None,
+        pretrained=False,
+    )

@@ -1,55 +1,57 @@
 """The training loop: one thread, events out, labels in, a gate in front of the model in use."""
 
 import logging
-import math
-import os
-import sys
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from segstudio.core.labels import LabelledImage, fingerprint
+from segstudio.core.labels import fingerprint
 from segstudio.core.metrics import Scores
 from segstudio.errors import Cancelled as CancelledError
-from segstudio.errors import SegStudioError, TrainingError, UsageError
+from segstudio.errors import ModelError, SegStudioError, TrainingError
 from segstudio.learn import events
-from segstudio.learn.averaging import WeightAverage
-from segstudio.learn.backbones import find_backbone
-from segstudio.learn.data import Batches, ImageCache, TrainingSet
-from segstudio.learn.device import mixed_precision, pick_device
-from segstudio.learn.gate import SECOND_IMAGE, Gate, Verdict
-from segstudio.learn.losses import segmentation_loss
-from segstudio.learn.networks import STRIDE, SegmentationNetwork, build_network, find_decoder, on_device
+from segstudio.learn.curve import Curve
+from segstudio.learn.data import Batches, ImageCache, network_channels
+from segstudio.learn.device import reproducible
+from segstudio.learn.feeding import Feed
+from segstudio.learn.gate import SECOND_IMAGE
+from segstudio.learn.group import ALONE, Group
+from segstudio.learn.inheriting import start_network
+from segstudio.learn.judging import Emit, Images, Judge
+from segstudio.learn.memory import Rung, recall
 from segstudio.learn.planning import settle
-from segstudio.learn.prediction import to_input
-from segstudio.learn.request import TRANSFERS, TrainRequest, TrainSettings
-from segstudio.learn.saving import LoadedModel, class_entries, save_model
-from segstudio.learn.schedule import Budget, Rounds, encoder_rests, rate
-from segstudio.storage.cards import ModelCard
+from segstudio.learn.progress import Progress
+from segstudio.learn.recovery import Recovery
+from segstudio.learn.request import TrainRequest
+from segstudio.learn.resumable import forget_run
+from segstudio.learn.resuming import StoppedRun, save_run
+from segstudio.learn.schedule import Budget, Plateau, Rounds, rate, thawed
+from segstudio.learn.starting import (
+    Lineage,
+    came_or_went,
+    check_settings,
+    read_labels,
+    require_batch,
+    resumed_settings,
+    stopped_run,
+    take_up,
+)
+from segstudio.learn.stepping import Stepper
+from segstudio.learn.turns import give_way, lower_priority
 
 _log = logging.getLogger(__name__)
-_DECODER_RATE = 2e-3
-_ENCODER_RATE = 5e-4
-_DECAY = 0.01
-_DICE = 0.5
-_CLIP = 5.0  # gradient norm; cuts off what a single odd batch can do
-_BROKEN_STEPS = 10  # losses in a row that are no numbers
 _REFRESH_SECONDS = 10.0
-_ROUND_SECONDS = 5.0  # that an interim round may take
-_SCORING_SPEED = 3  # pixels a forward pass handles in the time of one in training
-_NICENESS = 19
+_THAWED = "The score has stopped rising with a frozen encoder: all of the network learns from now on."
 
-Emit = Callable[[events.Event], None]
-Refresh = Callable[[], tuple[LabelledImage, ...]]
+Refresh = Callable[[], Images]
+Summary = tuple[Path | None, Scores | None, int, float, float]
 
 
 def fit(
@@ -59,8 +61,12 @@ def fit(
     refresh: Refresh | None = None,
     *,
     background: bool = False,
+    group: Group = ALONE,
 ) -> events.Ending:
     """Fine-tune a network on labelled images; promote what is better than the model in use.
+
+    The state of a run that was stopped or cut off stays in the request's folder of models, until it goes on
+    (`TrainRequest.resume`) or another run begins there.
 
     Args:
         request: settings and labels.
@@ -69,6 +75,7 @@ def fit(
         refresh: asked for the labels of this moment between rounds; None keeps those of the request.
         background: lower this thread's priority for good, so that a window stays responsive; give it a thread of
             its own.
+        group: the processes that share the run, with one request; `emit` and `refresh` of the first one count.
 
     Returns:
         The ending that was emitted.
@@ -78,8 +85,9 @@ def fit(
     try:
         if background:
             lower_priority()
-        run = _Run(request, emit, cancel, refresh)
-        ending = events.Done(*run.train())
+        with group.section():
+            run = _Run(request, emit, cancel, refresh, group)
+            ending = events.Done(*run.train())
     except CancelledError:
         ending = events.Cancelled(*(run.summary() if run else (None, None, 0, 0.0, 0.0)))
     except SegStudioError as error:
@@ -92,289 +100,304 @@ def fit(
     return ending
 
 
-def lower_priority() -> None:
-    """Let other threads go first, from now on, where the system knows priorities of single threads.
-
-    Threads that this thread starts, torch's workers among them, inherit it.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:  # raising it again is forbidden
-            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
-
-
 class _Run:
     """One training from start to stop; see `fit`."""
 
-    def __init__(self, request: TrainRequest, emit: Emit, cancel: threading.Event, refresh: Refresh | None) -> None:
-        check_settings(request.settings)
-        settings = settle(request.settings, request.images)
-        self._request, self._settings = request, settings
-        self._emit, self._cancel, self._refresh = emit, cancel, refresh
-        self._backbone = find_backbone(settings.backbone)
-        self._device = pick_device(settings.device)
-        self._classes = len(request.classes)
-        assert settings.crop is not None
-        self._crop = settings.crop
+    def __init__(
+        self, request: TrainRequest, emit: Emit, cancel: threading.Event, refresh: Refresh | None, group: Group
+    ) -> None:
+        self._request, self._emit, self._cancel, self._refresh = request, emit, cancel, refresh
+        self._group = group
+        stopped, self._not_resumed = group.once(lambda: stopped_run(request))
+        settings = request.settings if stopped is None else resumed_settings(stopped, request.settings)
+        check_settings(settings)
+        self._settings = settings = settle(settings, request.images)
         self._images = request.images
-        self._cache = ImageCache()
-        self._training_set = self._load_labels()
-        torch.manual_seed(settings.seed)
-        network = build_network(self._backbone, settings.decoder, self._classes, settings.transfer)
-        self._network = on_device(network, self._device).train()
-        self._optimizer = _optimizer(self._network)
-        self._average = WeightAverage(self._network)
-        self._budget = Budget(None if settings.minutes is None else settings.minutes * 60, settings.steps)
-        self._rounds = Rounds(self._budget)
-        self._gate = Gate(
-            request.in_use,
-            classes=self._classes,
-            indices=request.indices,
-            device=self._device,
-            cache=self._cache,
-            cancel=cancel,
+        self._cache = ImageCache(settings.cache_bytes)
+        self._channels = network_channels(self._images) if stopped is None else int(stopped.content["channels"])
+        self._labels = read_labels(
+            self._images,
+            len(request.classes),
+            self._cache,
+            settings=settings,
+            channels=self._channels,
+            stopped=cancel.is_set,
+            group=group,
         )
-        self._round = self._step = self._crops = self._broken = 0
-        self._recent: deque[tuple[int, float]] = deque(maxlen=20)  # crops and seconds of the last steps
-        self._began = self._refreshed = self._ended = 0.0
-        self._round_pixels: int | None = None
-        self._model: Path | None = None
-        self._best: Scores | None = None
+        self._stop_if_cancelled()
+        self._curve, progress, lineage = Curve(), Progress(), Lineage(request.in_use)
+        if stopped is not None:
+            progress, lineage = take_up(stopped, request, self._curve)
+        self._progress = progress
+        progress.clock = group.now
+        self._judge = Judge(
+            request,
+            settings,
+            lineage,
+            emit=emit,
+            cancel=cancel,
+            cache=self._cache,
+            progress=progress,
+            curve=self._curve,
+            group=group,
+        )
+        self._budget = Budget(None if settings.minutes is None else settings.minutes * 60, settings.steps)
+        self._rounds = Rounds(self._budget, progress.seconds, pause=request.pace.seconds if request.pace else None)
+        self._plateau = Plateau()
+        self._on_plateau = False
+        self._thaw_all = False
+        self._stages: tuple[Stepper, int] | None = None  # how many its encoder has
+        self._thawed: tuple[Stepper, int] | None = None  # how many of them learn
+        self._notes: list[tuple[events.NoteKind, str]] = []  # from before `Started`
+        self._feed: Feed | None = None
+        self._drawn: dict[str, Any] | None = None  # where crops stood before a step that has not ended
+        self._recovery = self._prepare(stopped)
+        self._stopped = stopped
+        self._saved = progress.steps  # at the last state on disk
+        self._refreshed = 0.0
 
-    def train(self) -> tuple[Path | None, Scores | None, int, float, float]:
+    def train(self) -> Summary:
         """Train to the end of the budget; the result is what `Done` wants."""
-        self._start()
-        with Batches(
-            self._training_set, seed=self._settings.seed, size=self._settings.batch, crop=self._crop
-        ) as batches:
-            while (used := self._budget.used(self._seconds, self._step)) is None or used < 1:
-                self._one_step(batches, used)
-                self._take_labels(batches)
-                if self._rounds.due(self._seconds):
-                    self._score(interim=True)
-        self._ended = time.perf_counter()
-        self._score(interim=False)
+        settings, rung = self._settings, self._recovery.rung
+        with (
+            reproducible(settings.deterministic),
+            Batches(self._labels, seed=settings.seed, size=rung.batch, crop=rung.crop) as batches,
+        ):
+            stored = settings.transfer == "feature" and settings.cache_features
+            self._feed = feed = Feed(batches, stored=stored, seed=settings.seed)
+            self._start(feed)
+            try:
+                with self._group.section():
+                    while ((used := self._used()) is None or used < 1) and not self._on_plateau:
+                        self._one_step(feed, used)
+                        self._take_labels(feed)
+                        if self._rounds.due(self._progress.seconds) and (self._used() or 0) < 1:
+                            self._round(feed)
+                    self._progress.end()
+                    kept = self._finish()
+            except (CancelledError, ModelError):  # what was learned is not lost
+                self._save(feed)
+                raise
+        if kept:
+            self._forget()
         return self.summary()
 
-    def summary(self) -> tuple[Path | None, Scores | None, int, float, float]:
+    def summary(self) -> Summary:
         """Model, scores, steps, seconds, crops a second so far, in the order of `Done` and `Cancelled`."""
-        seconds = (self._ended or time.perf_counter()) - self._began if self._began else 0.0
-        return self._model, self._best, self._step, seconds, self._crops / seconds if seconds else 0.0
+        progress, judge = self._progress, self._judge
+        return judge.lineage.own, judge.best, progress.steps, progress.seconds, progress.rate
 
-    @property
-    def _seconds(self) -> float:
-        return time.perf_counter() - self._began
+    def _used(self) -> float | None:
+        return self._budget.used(self._progress.seconds, self._progress.steps)
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
             raise CancelledError
 
-    def _load_labels(self) -> TrainingSet:
-        labels = TrainingSet(self._images, self._classes, self._cache)
-        if not self._images:
-            raise TrainingError("nothing is labelled yet", remedy="Paint two classes in an image, then train")
-        if not labels.counts.any():
-            raise TrainingError("no image of the training split is labelled", remedy="Label an image, then train")
-        if (labels.counts > 0).sum() < 2:
-            raise TrainingError("the labels hold one class only", remedy="Label pixels of a second class, then train")
-        labels.decode(self._cancel.is_set)
-        self._stop_if_cancelled()
-        if not len(labels):
-            raise TrainingError(
-                f"no labelled image can be read, the first problem: {labels.problems[0].rstrip('.')}",
-                remedy="Put the image files back",
-            )
-        return labels
+    # The beginning
 
-    def _start(self) -> None:
+    def _prepare(self, stopped: StoppedRun | None) -> Recovery:
+        settings = self._settings
+        assert settings.crop is not None
+        device = self._group.place(settings.device)
+        top = Rung(device, settings.batch, settings.optimisation.accumulation, settings.crop)
+        rung = self._group.once(lambda: recall(self._request.models, settings, top))
+        if stopped is not None:
+            rung = Rung(**stopped.content["rung"])
+            rung = rung if rung.device in (device, "cpu") else replace(rung, device=device)
+        recovery = Recovery(
+            self._build,
+            rung,
+            top=top,
+            models=self._request.models,
+            settings=settings,
+            note=self._note,
+            group=self._group,
+        )
+        if stopped is not None:
+            try:
+                recovery.load(stopped.snapshot)
+            except (RuntimeError, KeyError, ValueError) as error:
+                raise TrainingError("the stopped run does not fit its settings", remedy="Train anew") from error
+            self._thaw_all = bool(stopped.content["thaw_all"])
+            self._judge.round_pixels = stopped.content["round_pixels"]
+        return recovery
+
+    def _build(self, device: torch.device) -> Stepper:
+        torch.manual_seed(self._settings.seed)
+        started = start_network(self._settings, self._request.classes, channels=self._channels)
+        require_batch(self._settings, started.smallest_batch)
+        return Stepper(started, self._settings, self._labels.counts, device, self._group)
+
+    def _start(self, feed: Feed) -> None:
+        stopped, progress = self._stopped, self._progress
+        self._stopped = None  # its tensors are many
+        if stopped is None:
+            self._forget()
+        else:
+            feed.restore(stopped.content["batches"])
+            torch.set_rng_state(stopped.random)
         validating = [image for image in self._images if image.split == "validation"]
         notes = []
-        if problems := self._training_set.problems:
+        if problems := self._labels.problems:
             others = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
             notes.append(f"Left out: {problems[0]}{others}")
         if not validating:
             notes.append(SECOND_IMAGE)
-        self._emit(events.Started(str(self._device), len(self._training_set), len(validating), " ".join(notes)))
-        self._began = self._refreshed = time.perf_counter()
+        if note := self._recovery.stepper.started.note:
+            notes.append(note)
+        device = self._recovery.rung.device
+        self._emit(events.Started(device, len(self._labels), len(validating), " ".join(notes)))
+        progress.begin()
+        self._refreshed = self._group.now()
+        if self._not_resumed:
+            self._note("resumed", self._not_resumed)
+        if stopped is not None:
+            same = stopped.content["labels"] == fingerprint(self._images)
+            labels = "" if same else " The labels have changed since."
+            self._note("resumed", f"Resumed at step {progress.steps}, after {progress.seconds:.0f} s.{labels}")
+        for kind, line in self._notes:
+            self._judge.note(kind, line)
+        self._notes.clear()
 
-    def _one_step(self, batches: Batches, used: float | None) -> None:
+    def _note(self, kind: events.NoteKind, line: str) -> None:
+        if self._feed is None:
+            self._notes.append((kind, line))
+        else:
+            self._judge.note(kind, line)
+
+    # Between the beginning and the end
+
+    def _pause(self) -> None:
         self._stop_if_cancelled()
+        give_way(self._cancel)
+        self._stop_if_cancelled()
+
+    def _one_step(self, feed: Feed, used: float | None) -> None:
+        self._pause()
         began = time.perf_counter()
-        if self._settings.transfer == "parameter":
-            rests = encoder_rests(used, self._seconds)
-            if rests != self._network.frozen:
-                self._network.freeze(rests)
-        factor = rate(self._step + 1, used)
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["full_rate"] * factor
-        pixels, target = batches.next()
-        try:
-            loss = self._optimise(
-                to_input(pixels, self._normalisation, self._device), torch.from_numpy(target).to(self._device)
-            )
-        except torch.OutOfMemoryError:
-            self._shrink(batches)
+        progress, recovery = self._progress, self._recovery
+        self._drawn = feed.state()
+        self._thaw(used)
+        factor = rate(progress.steps + 1, used, self._settings.optimisation.schedule)
+        rung = recovery.rung
+        loss = recovery.step(feed.draw, factor, self._pause)
+        self._drawn = None
+        if loss is None:
             return
-        self._step += 1
-        self._crops += len(pixels)
-        self._recent.append((len(pixels), time.perf_counter() - began))
-        seconds = self._seconds
-        self._emit(events.StepDone(self._step, loss, self._speed(), seconds, self._budget.remaining(seconds)))
+        progress.step(rung.batch * rung.accumulation * self._group.size, time.perf_counter() - began)
+        self._curve.add_loss(progress.steps, loss)
+        seconds = progress.seconds
+        self._emit(events.StepDone(progress.steps, loss, progress.speed, seconds, self._budget.remaining(seconds)))
 
-    def _optimise(self, images: Tensor, target: Tensor) -> float:
-        with mixed_precision(self._device):
-            logits = self._network(images)
-        loss = segmentation_loss(logits, target, dice=_DICE)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            self._broken += 1
-            if self._broken >= _BROKEN_STEPS:
-                raise TrainingError("the loss is no number any more", remedy="Train again with another seed")
-            return value
-        self._broken = 0
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._network.parameters(), _CLIP)
-        self._optimizer.step()
-        self._average.update(self._network)
-        return value
-
-    def _shrink(self, batches: Batches) -> None:
-        """Out of memory: go on with smaller batches, as long as that is possible."""
-        self._optimizer.zero_grad()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        if batches.size // 2 < find_decoder(self._settings.decoder).smallest_batch:
-            raise TrainingError("the device has too little memory", remedy="Choose smaller crops or the device cpu")
-        batches.size //= 2
-        _log.warning("out of memory: going on with %d crops a step", batches.size)
-
-    def _take_labels(self, batches: Batches) -> None:
-        if self._refresh is None or self._seconds - (self._refreshed - self._began) < _REFRESH_SECONDS:
+    def _thaw(self, used: float | None) -> None:
+        """Let as much of the encoder learn as is due."""
+        if self._settings.transfer != "parameter":
             return
-        self._refreshed = time.perf_counter()
+        stepper = self._recovery.stepper
+        if self._stages is None or self._stages[0] is not stepper:
+            self._stages = stepper, len(stepper.network.stages())
+        stages = self._stages[1]
+        due = thawed(used, self._progress.seconds, stages, self._settings.optimisation.unfreezing)
+        due = stages if self._thaw_all else due
+        if self._thawed is None or self._thawed != (stepper, due):
+            stepper.network.thaw(due)
+            self._thawed = stepper, due
+
+    def _take_labels(self, feed: Feed) -> None:
+        if self._refresh is None or self._group.now() - self._refreshed < _REFRESH_SECONDS:
+            return
+        self._refreshed = self._group.now()
         try:
-            fresh = self._refresh()
+            fresh = self._group.once(self._fresh)
         except SegStudioError as error:  # a busy disk must not end hours of training; the next look may succeed
             _log.warning("%s Training goes on with the labels it has.", error)
             return
-        if _revisions(fresh) == _revisions(self._images):
+        if fresh is None:
             return
-        if not any(image.split == "train" for image in fresh):
-            return  # everything was erased for the moment: go on with what there was
-        batches.update(fresh)
+        feed.update(fresh)
+        if not self._labels.counts.any():  # everything was erased for the moment: go on with what there was
+            feed.update(self._images)
+            return
+        if line := came_or_went(self._images, fresh):
+            self._note("labels", line)
         self._images = fresh
+        self._recovery.stepper.weigh(self._labels.counts)
         self._rounds.labels_changed = True
+        self._plateau.forget()
 
-    def _score(self, *, interim: bool) -> None:
-        """A round: let the gate judge the candidate, and promote it if it is better."""
+    def _fresh(self) -> Images | None:
+        """The labels of this moment, None while they are what they were."""
+        assert self._refresh is not None
+        fresh = self._refresh()
+        return None if _revisions(fresh) == _revisions(self._images) else fresh
+
+    def _round(self, feed: Feed) -> None:
+        """A round on the way: the gate, the plateau, the state of the run on disk."""
         self._stop_if_cancelled()
-        began = self._seconds
-        candidate = LoadedModel(self._average.network, self._card("candidate", None), self._device)
-        pixels = self._affordable() if interim else None
-        verdict = self._gate.judge(candidate, self._images, finite=self._average.usable(), pixels=pixels)
-        self._round += 1
-        folder = self._save(verdict) if verdict.promote else None
-        self._best = _better(verdict.candidate, verdict.in_use if self._model else None)
-        seconds = self._seconds
+        began = self._progress.seconds
+        score = None
+        try:
+            verdict = self._judge.round(self._recovery.stepper, self._images, interim=True)
+            score = verdict.candidate.miou if verdict.candidate else None
+        except ModelError as error:  # too little memory to score, which the last round may have
+            self._note("memory", f"This round could not be scored: {error}")
+        line = self._plateau.seen(began, score)
+        if line and self._learns_in_part():
+            self._thaw_all = True
+            self._plateau.forget()
+            self._note("plateau", _THAWED)
+        elif line:
+            self._note("plateau", line)
+            self._on_plateau = self._settings.plateau
+        self._save(feed)
+        seconds = self._progress.seconds
         self._rounds.finished(seconds, seconds - began)
-        self._emit(events.RoundDone(self._round, self._step, seconds, verdict.candidate, verdict.in_use, verdict.line))
-        if folder is not None:
-            self._model = folder
-            self._gate.accept(folder)
-            self._emit(events.Promoted(folder, verdict.candidate.miou if verdict.candidate else math.nan))
 
-    def _affordable(self) -> int:
-        """Pixels a round may score, by the speed of the first steps; fixed then, so that rounds can be compared."""
-        if self._round_pixels is None:
-            speed = self._speed() * self._crop**2
-            self._round_pixels = int(speed * _SCORING_SPEED * _ROUND_SECONDS)
-        return self._round_pixels
+    def _learns_in_part(self) -> bool:
+        """Whether the encoder, or stages of it, still wait to be thawed."""
+        return self._thawed is not None and self._stages is not None and self._thawed[1] < self._stages[1]
 
-    def _speed(self) -> float:
-        """Crops a second over the last steps."""
-        return sum(crops for crops, _ in self._recent) / max(sum(seconds for _, seconds in self._recent), 1e-9)
+    def _forget(self) -> None:
+        self._group.once(lambda: forget_run(self._request.models))
 
-    def _save(self, verdict: Verdict) -> Path:
-        name = _free_name(self._request.models, f"{self._settings.backbone}-{self._settings.transfer}")
-        folder = self._request.models / name
-        save_model(self._average.network, self._card(name, verdict.candidate), folder)
-        return folder
+    def _finish(self) -> bool:
+        """The last round; whether the run may be forgotten, as everything of it is on disk."""
+        self._stop_if_cancelled()
+        self._judge.round(self._recovery.stepper, self._images, interim=False)
+        return not self._judge.unsaved
 
-    @property
-    def _normalisation(self) -> dict[str, list[float]]:
-        return {"mean": list(self._backbone.mean), "std": list(self._backbone.std)}
-
-    def _card(self, name: str, scores: Scores | None) -> ModelCard:
-        settings = self._settings
-        splits = [image.split for image in self._images]
-        options = dict(find_decoder(settings.decoder).options)
-        return ModelCard(
-            name=name,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            backbone=settings.backbone,
-            transfer=settings.transfer,
-            decoder=settings.decoder,
-            classes=class_entries(self._request.classes),
-            normalisation=self._normalisation,
-            settings={**asdict(settings), "decoder_options": options},
-            labels=fingerprint(self._images) if scores else "",
-            splits={split: splits.count(split) for split in ("train", "validation")},
-            steps=self._step,
-            seconds=round(self._seconds, 3),
-            miou=None if scores is None else scores.miou,
-            per_class_iou=[] if scores is None else list(scores.per_class_iou),
-            parent=self._request.in_use.name if self._request.in_use else None,
-        )
+    def _save(self, feed: Feed) -> None:
+        """Put the state of the run on the disk, so that it can go on from here."""
+        progress = self._progress
+        if progress.steps == self._saved:
+            return
+        lineage = self._judge.lineage
+        content: dict[str, Any] = {
+            "settings": asdict(self._settings),
+            "classes": list(self._request.classes.names),
+            "steps": progress.steps,
+            "seconds": progress.seconds,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "crops": progress.crops,
+            "rounds": progress.rounds,
+            "round_pixels": self._judge.round_pixels,
+            "curve": self._curve.state(),
+            "channels": self._channels,
+            "thaw_all": self._thaw_all,
+            "rung": asdict(self._recovery.rung),
+            "batches": self._drawn or feed.state(),
+            "labels": fingerprint(self._images),
+            "before": lineage.before.name if lineage.before else None,
+            "own": lineage.own.name if lineage.own else None,
+        }
+        try:
+            snapshot = self._recovery.snapshot()
+            self._group.once(lambda: save_run(self._request.models, snapshot, content))
+            self._saved = progress.steps
+        except SegStudioError as error:
+            self._note("disk", f"The state of the run could not be saved: {error}")
 
 
-def check_settings(settings: TrainSettings) -> None:
-    """Refuse at once what no labels could make work; `fit` would fail with the same line.
-
-    Raises:
-        UsageError: an unknown name, crops or batches that do not fit the network, or a device that is not there.
-    """
-    find_backbone(settings.backbone)
-    pick_device(settings.device)
-    if settings.transfer not in TRANSFERS:
-        raise UsageError(f"there is no transfer '{settings.transfer}'", remedy=f"Choose one of {', '.join(TRANSFERS)}")
-    smallest = 1 if settings.decoder == "auto" else find_decoder(settings.decoder).smallest_batch
-    if settings.batch < smallest:
-        raise UsageError(f"batches of {settings.batch} are too small", remedy=f"Use {smallest} crops or more")
-    if settings.crop is not None and (settings.crop < 2 * STRIDE or settings.crop % STRIDE):
-        raise UsageError(
-            f"crops of {settings.crop} pixels do not work", remedy=f"Use a multiple of {STRIDE} from {2 * STRIDE} on"
-        )
-
-
-def _optimizer(network: SegmentationNetwork) -> torch.optim.AdamW:
-    """AdamW with smaller steps for the encoder, and weight decay on kernels only."""
-    groups = []
-    for part, full in (
-        (network.encoder, _ENCODER_RATE),
-        (network.decoder, _DECODER_RATE),
-        (network.head, _DECODER_RATE),
-    ):
-        parameters = list(part.parameters())
-        for decay, chosen in (
-            (_DECAY, [p for p in parameters if p.ndim > 1]),
-            (0.0, [p for p in parameters if p.ndim <= 1]),
-        ):
-            groups.append({"params": chosen, "lr": full, "full_rate": full, "weight_decay": decay})
-    return torch.optim.AdamW(groups)
-
-
-def _better(first: Scores | None, second: Scores | None) -> Scores | None:
-    if first is None or second is None:
-        return first or second
-    return first if first.miou > second.miou else second
-
-
-def _revisions(images: tuple[LabelledImage, ...]) -> list[object]:
+def _revisions(images: Images) -> list[object]:
     return [(image.key, image.revision, image.split) for image in images]
-
-
-def _free_name(models: Path, rest: str) -> str:
-    taken = {path.name.partition("-")[0] for path in models.iterdir()} if models.is_dir() else set()
-    number = next(number for number in count(1) if f"m{number:04}" not in taken)
-    return f"m{number:04}-{rest}"

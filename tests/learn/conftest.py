@@ -71,3 +71,9 @@ def make_request(tmp_path: Path, images: tuple[LabelledImage, ...]) -> Callable[
         return TrainRequest(TrainSettings(**chosen), ClassTable.of(names), labelled, models, in_use)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def judged(make_image: Callable[..., LabelledImage]) -> tuple[LabelledImage, ...]:
+    """Three images that train and three that validate: enough for a verdict."""
+    return tuple(make_image(seed, "train" if seed < 14 else "validation") for seed in range(11, 17))

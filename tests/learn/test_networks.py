@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from segstudio.errors import UsageError
+from segstudio.learn.adapting import adapt_input
 from segstudio.learn.backbones import find_backbone
-from segstudio.learn.networks import DECODERS, SegmentationNetwork, build_network
+from segstudio.learn.decoders import DECODERS
+from segstudio.learn.networks import SegmentationNetwork, build_network
 from segstudio.learn.request import Transfer
 
 LITE = find_backbone("efficientnet_lite0")
@@ -25,7 +26,7 @@ def test_scores_have_the_size_of_the_image(decoder: str) -> None:
         assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 3, 64, 96)
 
 
-@pytest.mark.parametrize("decoder", ["fpn", "unet", "segformer"])
+@pytest.mark.parametrize("decoder", ["fpn", "unet", "fpnfine", "light", "segformer", "linknet"])
 def test_no_statistic_is_taken_over_the_image(decoder: str) -> None:
     """Or a tile would say something else than the whole image; DeepLab's image pooling does so by design."""
     torch.manual_seed(0)
@@ -90,6 +91,90 @@ def test_training_mode_does_not_wake_pinned_norm_layers(transfer: Transfer) -> N
     assert any(m.training for m in network.decoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
 
 
-def test_an_unknown_decoder_lists_the_known() -> None:
-    with pytest.raises(UsageError, match=r"no decoder 'mask'\. Choose one of fpn, unet"):
-        build_network(LITE, "mask", 2, "parameter")
+def test_stages_hold_every_parameter_once_from_the_stem_to_the_deepest() -> None:
+    network = build_network(LITE, "fpn", 2, "parameter")
+    stages = network.stages()
+    named = {id(parameter): name for name, parameter in network.encoder.named_parameters()}
+    assert len(stages) == 5
+    assert sorted(id(parameter) for stage in stages for parameter in stage) == sorted(named)
+    assert "model.conv_stem.weight" in {named[id(parameter)] for parameter in stages[0]}
+    depths = [{int(named[id(p)].split(".")[2]) for p in stage if ".blocks." in named[id(p)]} for stage in stages]
+    assert depths == [{0}, {1}, {2}, {3, 4}, {5, 6}]
+
+
+def test_stages_follow_an_input_that_was_adapted() -> None:
+    network = build_network(LITE, "fpn", 2, "parameter")
+    first = network.stages()[0][0]
+    adapt_input(network.encoder, 5)
+    network.channels = 5
+    assert network.stages()[0][0] is not first
+    assert network.stages()[0][0].shape[1] == 5
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_only_the_deepest_stages_thaw(stages: int) -> None:
+    """Also with norm layers that are not pinned: those of frozen stages must not drift."""
+    torch.manual_seed(0)
+    network = build_network(LITE, "fpn", 2, "parameter")
+    network.pin_norm(False)
+    network.thaw(stages)
+    before = {name: value.clone() for name, value in network.encoder.state_dict().items()}
+    one_step(network)
+    changed = {name for name, value in network.encoder.state_dict().items() if not torch.equal(value, before[name])}
+    deepest = {name for at in range(5 - stages, 5) for name in names_of(network, at)}
+    assert deepest <= changed
+    moving = {name.rpartition(".")[0] for name in deepest}
+    assert {name.rpartition(".")[0] for name in changed} == moving
+    assert not network.frozen
+
+
+@pytest.mark.parametrize(("stages", "frozen"), [(0, True), (5, False), (9, False)])
+def test_thawing_nothing_freezes_and_thawing_all_frees(stages: int, frozen: bool) -> None:
+    network = build_network(LITE, "fpn", 2, "parameter")
+    network.thaw(2)
+    network.thaw(stages)
+    assert network.frozen == frozen
+    assert {parameter.requires_grad for parameter in network.encoder.parameters()} == {not frozen}
+
+
+def test_forward_is_features_then_decode() -> None:
+    network = build_network(LITE, "fpnfine", 2, "feature").eval()
+    images = torch.randn(1, 3, 64, 64)
+    features = network.features(images)
+    assert [feature.shape[-1] for feature in features] == [64, 32, 16, 8, 4, 2]
+    assert torch.equal(network(images), network.decode(features))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "places"), [("fpn", (2, 3, 4, 5)), ("deeplabv3plus", (2, 5)), ("light", (1, 2, 3, 4, 5))]
+)
+def test_what_a_decoder_does_not_read_changes_no_score(decoder: str, places: tuple[int, ...]) -> None:
+    network = build_network(LITE, decoder, 2, "feature").eval()
+    assert network.reads() == places
+    features = network.features(torch.randn(1, 3, 64, 64))
+    blank = [feature if at in places else torch.zeros_like(feature) for at, feature in enumerate(features)]
+    assert torch.equal(network.decode(features), network.decode(blank))
+
+
+def test_asking_for_stages_and_reads_changes_nothing() -> None:
+    network = build_network(LITE, "fpn", 2, "none").train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.stages()
+    network.reads()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert network.training
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7])
+def test_other_channels_are_adapted_and_said(channels: int) -> None:
+    network = build_network(LITE, "fpn", 2, "parameter", channels=channels).eval()
+    assert network.channels == channels
+    assert str(channels) in network.input_note
+    with torch.inference_mode():
+        assert network(torch.zeros(1, channels, 64, 64)).shape == (1, 2, 64, 64)
+    assert build_network(LITE, "fpn", 2, "none").input_note == ""
+
+
+def names_of(network: SegmentationNetwork, stage: int) -> set[str]:
+    wanted = {id(parameter) for parameter in network.stages()[stage]}
+    return {name for name, parameter in network.encoder.named_parameters() if id(parameter) in wanted}

@@ -18,6 +18,7 @@ from segstudio.learn.saving import load_model
 from segstudio.learn.sweep import Predicted, predict_project
 from segstudio.storage.project import Project
 from segstudio.storage.steady import Steadiness
+from tests.learn.tiny import started
 
 SETTINGS = TrainSettings(steps=3, crop=64, batch=2, device="cpu")
 
@@ -181,3 +182,67 @@ def test_the_model_in_use_is_judged_by_the_names_of_its_classes(project: Project
     assert good.candidate is not None
     assert after.in_use is not None
     assert after.in_use.miou == pytest.approx(good.candidate.miou)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs train a network that takes milliseconds, with a round after every step."""
+    monkeypatch.setattr("segstudio.learn.training.start_network", lambda *_, **__: started())
+    monkeypatch.setattr("segstudio.learn.schedule._FIRST_ROUND", 0.0)
+    monkeypatch.setattr("segstudio.learn.schedule._VALIDATION_SHARE", 1.0)
+
+
+@pytest.fixture
+def unjudged(project: Project) -> Project:
+    """Nothing validates, so that every round promotes."""
+    key = next(record.key for record in project.images() if record.split == "validation")
+    project.set_annotation(key, np.full((64, 64), VOID, np.uint8))
+    return project
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("wish", ["none", "keep", "choose"])
+def test_of_the_models_of_a_run_the_last_one_stays_and_what_a_person_wants(unjudged: Project, wish: str) -> None:
+    promoted: list[Path] = []
+
+    def emit(event: events.Event) -> None:
+        if isinstance(event, events.Promoted):
+            promoted.append(event.folder)
+            if len(promoted) == 2 and wish == "keep":
+                unjudged.keep_model(event.folder.name, True)
+            if len(promoted) == 2 and wish == "choose":
+                unjudged.use_model(event.folder.name)
+
+    train_project(unjudged, replace(SETTINGS, steps=5), emit, threading.Event())
+    assert len(promoted) == 5
+    assert len({folder.name for folder in promoted}) == 5
+    stay = [promoted[-1]] if wish == "none" else [promoted[1], promoted[-1]]
+    assert sorted(model.folder for model in unjudged.models()) == sorted(stay)
+    assert unjudged.model_in_use == promoted[-1]
+
+
+def test_a_model_nobody_can_judge_is_there_but_not_in_use(project: Project) -> None:
+    seen: list[events.Event] = []
+    train_project(project, replace(SETTINGS, steps=1), seen.append, threading.Event())
+    before = project.model_in_use
+    assert before is not None
+    train_project(project, replace(SETTINGS, steps=1), seen.append, threading.Event())
+    (offered,) = [event for event in seen if isinstance(event, events.Offered)]
+    assert project.model_in_use == before
+    assert {model.folder for model in project.models()} == {before, offered.folder}
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_stopped_run_of_a_project_goes_on(project: Project) -> None:
+    cancel = threading.Event()
+
+    def emit(event: events.Event) -> None:
+        if isinstance(event, events.StepDone) and event.step == 2:
+            cancel.set()
+
+    settings = replace(SETTINGS, steps=6)
+    assert isinstance(train_project(project, settings, emit, cancel), events.Cancelled)
+    ending = train_project(project, settings, lambda _: None, threading.Event(), resume=True)
+    assert isinstance(ending, events.Done)
+    assert ending.steps == 6
+    assert len(project.models()) == 1

@@ -1,5 +1,6 @@
 """Model folders are complete, harmless, and say what is wrong with them."""
 
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from segstudio.errors import ModelError, ProjectError
 from segstudio.learn.backbones import find_backbone
 from segstudio.learn.networks import build_network
 from segstudio.learn.saving import load_model, save_model
-from segstudio.storage.cards import WEIGHTS, ModelCard
+from segstudio.storage.cards import CARD, WEIGHTS, ModelCard
 
 
 def card(**changes: object) -> ModelCard:
@@ -79,7 +81,13 @@ def test_missing_weights_are_told(saved: Callable[..., Path]) -> None:
         ({"classes": [{"index": 0, "name": "a", "color": "#000000"}]}, "do not fit the card"),
         ({"decoder": "new"}, "there is no decoder 'new'"),
         ({"backbone": "new"}, "there is no backbone 'new'"),
-        ({"transfer": "structure"}, "unknown transfer 'structure'"),
+        ({"transfer": "new"}, "unknown transfer 'new'"),
+        ({"decoder": "fcn_resnet50"}, "do not fit the card"),
+        (
+            {"channels": 4, "normalisation": {"mean": [0.5] * 4, "std": [0.5] * 4}},
+            "'encoder.model.conv_stem.weight' is 32x3x3x3 instead of 32x4x3x3",
+        ),
+        ({"backbone": "vgg16", "decoder": "deeplabv3plus"}, "does not work with VGG-16"),
         ({"settings": {"decoder_options": {"decoder_pyramid_channels": 64}}}, "do not fit the card"),
         ({"settings": {"decoder_options": {"nonsense": 1}}}, "do not fit the card"),
     ],
@@ -88,6 +96,47 @@ def test_a_card_that_does_not_fit_is_told(saved: Callable[..., Path], changes: d
     folder = saved(**changes)
     with pytest.raises(ModelError, match=line):
         load_model(folder)
+
+
+def test_tensors_too_many_are_told(saved: Callable[..., Path]) -> None:
+    folder = saved()
+    save_file(load_file(folder / WEIGHTS) | {"head.9.weight": torch.zeros(1)}, folder / WEIGHTS)
+    with pytest.raises(ModelError, match=r"do not fit the card, 'head\.9\.weight' is too many\.") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_architecture_are_told(saved: Callable[..., Path]) -> None:
+    folder = saved()
+    save_file(build_network(find_backbone("resnet18"), "fpn", 2, "none").state_dict(), folder / WEIGHTS)
+    with pytest.raises(ModelError, match=r"do not fit the card, 'encoder\..*' and \d+ more are missing\.") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_other_channels_come_back(tmp_path: Path, channels: int) -> None:
+    network = build_network(find_backbone("efficientnet_lite0"), "light", 2, "parameter", channels=channels).eval()
+    save_model(network, card(decoder="light", channels=channels, transfer="parameter"), tmp_path / "model")
+    loaded = load_model(tmp_path / "model").network
+    assert loaded.channels == channels
+    images = torch.randn(1, channels, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(loaded(images), network(images), atol=1e-4)
+
+
+def test_a_card_from_before_there_were_channels_still_loads(saved: Callable[..., Path]) -> None:
+    """As the first version wrote it, decoder options included."""
+    options = {"decoder_pyramid_channels": 128, "decoder_segmentation_channels": 64, "decoder_dropout": 0.0}
+    folder = saved(settings={"decoder_options": options})
+    content = json.loads((folder / CARD).read_text())
+    for name in ("start", "channels", "validation", "curve", "kept", "verdict", "interval", "confusion"):
+        content.pop(name, None)
+    (folder / CARD).write_text(json.dumps(content))
+    network = load_model(folder).network
+    assert network.channels == 3
+    names = set(load_file(folder / WEIGHTS))
+    assert {"decoder.p5.weight", "head.0.weight", "encoder.model.conv_stem.weight"} <= names
 
 
 def test_two_loads_share_no_weights(saved: Callable[..., Path]) -> None:

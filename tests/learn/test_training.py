@@ -1,5 +1,6 @@
 """What must hold of every run: one ending, one gate, labels as they come, and a stop within a batch."""
 
+import copy
 import math
 import os
 import pickle
@@ -19,12 +20,12 @@ from segstudio.core.classes import VOID
 from segstudio.core.labels import LabelledImage, fingerprint
 from segstudio.errors import ProjectError
 from segstudio.learn import backbones, events, training
-from segstudio.learn.averaging import WeightAverage
-from segstudio.learn.networks import DECODERS, SegmentationNetwork
+from segstudio.learn.networks import SegmentationNetwork
 from segstudio.learn.prediction import predict
 from segstudio.learn.request import TrainRequest, Transfer
-from segstudio.learn.saving import load_model
+from segstudio.learn.saving import load_model, save_model
 from segstudio.learn.training import fit
+from segstudio.learn.turns import lower_priority
 from segstudio.storage.cards import WEIGHTS
 from segstudio.storage.images import read_image
 
@@ -81,33 +82,32 @@ def test_every_event_is_picklable(make_request: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decoder", "transfer"), [*((decoder, "parameter") for decoder in DECODERS), ("fpn", "feature"), ("fpn", "none")]
+    ("decoder", "transfer"), [("fpn", "parameter"), ("fpnfine", "parameter"), ("light", "feature"), ("unet", "none")]
 )
 def test_what_was_saved_predicts_the_same(
     make_request: Ask, monkeypatch: pytest.MonkeyPatch, decoder: str, transfer: Transfer
 ) -> None:
-    averages: list[WeightAverage] = []
+    saved: list[SegmentationNetwork] = []
 
-    class Kept(WeightAverage):
-        def __init__(self, network: SegmentationNetwork) -> None:
-            super().__init__(network)
-            averages.append(self)
+    def spied(network: SegmentationNetwork, *rest: object) -> None:
+        saved.append(copy.deepcopy(network).eval())
+        save_model(network, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "WeightAverage", Kept)
+    monkeypatch.setattr("segstudio.learn.judging.save_model", spied)
     request = make_request(decoder=decoder, transfer=transfer)
     done = only(run(request), events.Done)
     assert done.model is not None
     loaded = load_model(done.model)
     image = read_image(request.images[0].path).display()
     proposal = predict(loaded, image)
-    again = predict(replace(loaded, network=averages[0].network), image)
+    again = predict(replace(loaded, network=saved[-1]), image)
     assert np.array_equal(proposal.classes, again.classes)
     assert np.array_equal(proposal.confidence, again.confidence)
     assert proposal.model == done.model.name
 
 
 def test_the_card_tells_how_the_model_came_to_be(make_request: Ask) -> None:
-    request = make_request(seed=7)
+    request = make_request(seed=7, decoder="fpn")
     done = only(run(request), events.Done)
     assert done.model is not None
     card = load_model(done.model).card
@@ -117,8 +117,15 @@ def test_the_card_tells_how_the_model_came_to_be(make_request: Ask) -> None:
     assert card.labels == fingerprint(request.images)
     assert card.splits == {"train": 3, "validation": 1}
     assert card.steps == 2
+    assert card.channels == 3
+    assert card.validation == ["image4"]
+    assert [step for step, _ in card.curve["losses"]] == [1, 2]
+    assert len(card.curve["rounds"]) == 1
+    assert card.verdict.startswith("Promoted, but not verified")
     assert done.scores is not None
     assert card.miou == pytest.approx(done.scores.miou)
+    assert card.dice == pytest.approx(done.scores.dice)
+    assert len(card.confusion) == 2
 
 
 def test_feature_transfer_saves_the_bundled_encoder_bit_identical(make_request: Ask) -> None:
@@ -202,12 +209,6 @@ def test_what_cannot_be_trained_is_one_line(make_request: Ask, change: dict[str,
     assert run(make_request(**change)) == [events.Failed(line)]
 
 
-def test_one_class_only_is_one_line(make_request: Ask, make_image: Make) -> None:
-    one = make_image(1, annotation=np.zeros((64, 64), np.uint8))
-    (failed,) = run(make_request(labelled=(one, make_image(2, "validation"))))
-    assert failed == events.Failed("the labels hold one class only. Label pixels of a second class, then train.")
-
-
 def test_no_training_image_is_one_line(make_request: Ask, make_image: Make) -> None:
     (failed,) = run(make_request(labelled=(make_image(2, "validation"),)))
     assert failed == events.Failed("no image of the training split is labelled. Label an image, then train.")
@@ -218,7 +219,7 @@ def test_truncated_weights_are_one_line(make_request: Ask, tmp_path: Path, monke
     damaged.write_bytes(b"PK\x03\x04")
     monkeypatch.setattr(backbones, "bundled_file", lambda: damaged)
     failed = only(run(make_request()), events.Failed)
-    assert failed.message.startswith(f"{damaged}: the weight file is truncated or damaged.")
+    assert failed.message.startswith(f"{damaged}: the weight file is truncated or damaged")
     assert not failed.details
 
 
@@ -226,7 +227,7 @@ def test_an_unforeseen_error_comes_with_its_traceback(make_request: Ask, monkeyp
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr(training, "segmentation_loss", broken)
+    monkeypatch.setattr("segstudio.learn.stepping.segmentation_loss", broken)
     failed = only(run(make_request()), events.Failed)
     assert "\n" not in failed.message
     assert "ZeroDivisionError" in failed.details
@@ -249,18 +250,19 @@ def test_unreadable_images_alone_fail_in_one_line(make_request: Ask, images: Ima
 
 
 def test_a_loss_that_is_no_number_ends_the_run(make_request: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "segmentation_loss", lambda logits, *_, **__: logits.sum() * math.nan)
-    failed = only(run(make_request(steps=50)), events.Failed)
-    assert failed.message == "the loss is no number any more. Train again with another seed."
+    monkeypatch.setattr("segstudio.learn.stepping.segmentation_loss", lambda logits, *_, **__: logits.sum() * math.nan)
+    seen = run(make_request(steps=50))
+    assert only(seen, events.Failed).message == "the loss is no number any more. Train again with a lower rate."
+    notes = [event for event in seen if isinstance(event, events.Noted)]
+    assert {note.kind for note in notes} == {"numbers"}
+    assert not [event for event in seen if isinstance(event, events.StepDone)]
 
 
 @pytest.mark.parametrize("validated", [True, False])
-def test_a_candidate_without_a_step_is_never_promoted(
-    make_request: Ask, images: Images, monkeypatch: pytest.MonkeyPatch, validated: bool
-) -> None:
-    monkeypatch.setattr(training, "segmentation_loss", lambda logits, *_, **__: logits.sum() * math.nan)
-    seen = run(make_request(labelled=images if validated else images[:3]))
+def test_a_candidate_without_a_step_is_never_promoted(make_request: Ask, images: Images, validated: bool) -> None:
+    seen = run(make_request(labelled=images if validated else images[:3], minutes=0.0))
     assert only(seen, events.Done).model is None
+    assert only(seen, events.RoundDone).outcome == "no numbers"
     assert "does not give numbers" in only(seen, events.RoundDone).verdict
 
 
@@ -274,17 +276,42 @@ def test_without_validation_a_model_is_promoted_as_not_verified(make_request: As
     assert only(seen, events.Done).scores is None
 
 
-def test_a_worse_candidate_does_not_replace_the_model_in_use(make_request: Ask) -> None:
-    in_use = only(run(make_request(steps=25, batch=4)), events.Done).model
-    seen = run(make_request(steps=1, in_use=in_use))
-    judged = only(seen, events.RoundDone)
-    assert judged.candidate is not None
-    assert judged.in_use is not None
-    assert judged.candidate.miou < judged.in_use.miou
-    assert judged.verdict.startswith("Not promoted: mean IoU")
+def test_a_worse_candidate_does_not_replace_the_model_in_use(make_request: Ask, judged: Images) -> None:
+    in_use = only(run(make_request(steps=25, batch=4, labelled=judged)), events.Done).model
+    seen = run(make_request(steps=1, in_use=in_use, labelled=judged))
+    verdict = only(seen, events.RoundDone)
+    assert verdict.candidate is not None
+    assert verdict.in_use is not None
+    assert verdict.candidate.miou < verdict.in_use.miou
+    assert verdict.verdict.startswith("Not promoted: mean IoU")
+    assert verdict.outcome == "not better"
+    assert verdict.difference is not None
+    assert verdict.difference.mean < 0
     done = only(seen, events.Done)
     assert done.model is None
-    assert done.scores == judged.candidate
+    assert done.scores == verdict.candidate
+
+
+def test_too_few_labels_for_a_verdict_offer_the_model(make_request: Ask) -> None:
+    in_use = only(run(make_request()), events.Done).model
+    assert in_use is not None
+    seen = run(make_request(in_use=in_use, transfer="none"))
+    assert only(seen, events.RoundDone).outcome == "too few labels"
+    assert not [event for event in seen if isinstance(event, events.Promoted)]
+    offered = only(seen, events.Offered)
+    assert only(seen, events.Done).model is None
+    card = load_model(offered.folder).card
+    assert card.verdict == offered.why
+    assert card.parent == in_use.name
+    assert "label" in offered.why
+
+
+@pytest.mark.usefixtures("many_rounds")
+def test_a_promotion_tells_which_model_of_its_run_it_replaces(make_request: Ask, images: Images) -> None:
+    seen = run(make_request(steps=6, labelled=images[:3]))
+    promoted = [event for event in seen if isinstance(event, events.Promoted)]
+    assert len(promoted) > 1
+    assert [event.replaces for event in promoted] == [None, *(event.folder for event in promoted[:-1])]
 
 
 @pytest.mark.usefixtures("many_rounds")
@@ -325,23 +352,13 @@ def test_labels_that_cannot_be_looked_at_do_not_end_the_run(
     assert load_model(done.model).card.splits == {"train": 4, "validation": 1}
 
 
-@pytest.mark.parametrize("in_use_verified", [True, False])
-def test_a_model_in_use_gives_way_to_an_unverified_one_only_if_it_is_so_too(
-    make_request: Ask, images: Images, in_use_verified: bool
-) -> None:
-    in_use = only(run(make_request(labelled=images if in_use_verified else images[:3])), events.Done).model
-    seen = run(make_request(labelled=images[:3], in_use=in_use))
-    assert (only(seen, events.Done).model is None) == in_use_verified
-    assert only(seen, events.RoundDone).verdict.startswith("Not promoted" if in_use_verified else "Promoted")
-
-
 @pytest.mark.usefixtures("many_rounds")
 def test_changed_validation_labels_score_the_model_in_use_anew(
     make_request: Ask, images: Images, make_image: Make
 ) -> None:
-    in_use = only(run(make_request(steps=10)), events.Done).model
+    in_use = only(run(make_request(steps=2)), events.Done).model
     swapped = make_image(4, "validation", annotation=1 - (images[3].annotation() == 1).astype(np.uint8), revision=2)
-    seen = run(make_request(steps=4, in_use=in_use), refresh=lambda: (*images[:3], swapped))
+    seen = run(make_request(steps=2, in_use=in_use), refresh=lambda: (*images[:3], swapped))
     rounds = [event for event in seen if isinstance(event, events.RoundDone)]
     assert {event.in_use.labelled_pixels for event in rounds if event.in_use} == {64 * 64}
 
@@ -370,7 +387,7 @@ def test_a_lowered_thread_is_nicer_than_the_others() -> None:
     found: list[int] = []
 
     def look() -> None:
-        training.lower_priority()
+        lower_priority()
         found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

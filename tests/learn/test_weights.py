@@ -1,20 +1,31 @@
 """The bundled weights are the real ones, and a damaged file is told in one line."""
 
-import errno
+import argparse
+import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from segstudio.errors import ProjectError, UsageError, WeightsError
+from segstudio.errors import ProjectError, WeightsError
 from segstudio.learn import backbones
-from segstudio.learn.backbones import BACKBONES, find_backbone, weights_state
+from segstudio.learn.backbones import find_backbone, weights_state
+from segstudio.learn.matching import MatchReport, match_tensors
 from segstudio.learn.networks import build_network
-from segstudio.learn.weights import classifier_names, fetch_weights, load_encoder_weights
+from segstudio.learn.timm_encoders import empty_classifier, empty_encoder
+from segstudio.learn.weights import import_weights, load_encoder_weights, read_weights
+from tests.learn.files import classifier_state, empty_like, filled
 
 LITE = find_backbone("efficientnet_lite0")
+RESNET = find_backbone("resnet18")
 
 
 def encoder(name: str = "tf_efficientnet_lite0") -> torch.nn.Module:
@@ -24,12 +35,13 @@ def encoder(name: str = "tf_efficientnet_lite0") -> torch.nn.Module:
 
 def test_the_bundled_tensors_are_those_of_the_whole_classifier_in_order() -> None:
     stored = torch.load(backbones.bundled_file(), weights_only=True)
-    assert [tensor.shape for tensor in stored.values()] == list(classifier_names(LITE).values())
-    classifier = timm.create_model(LITE.encoder)
-    classifier.load_state_dict(dict(zip(classifier_names(LITE), stored.values(), strict=True)), strict=True)
+    names = empty_classifier(LITE.encoder).state_dict()
+    assert [tensor.shape for tensor in stored.values()] == [tensor.shape for tensor in names.values()]
+    loaded = empty_like(LITE)
+    load_encoder_weights(loaded, LITE)
     pairs = {"_conv_stem.weight": "conv_stem.weight", "_blocks.0._bn1.running_var": "blocks.0.0.bn1.running_var"}
     for theirs, ours in pairs.items():
-        assert torch.equal(stored[theirs], classifier.state_dict()[ours])
+        assert torch.equal(stored[theirs], loaded.state_dict()[ours])
 
 
 def test_the_encoder_sees_as_it_was_pretrained(shared_data: Path) -> None:
@@ -85,82 +97,168 @@ def test_a_missing_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load_encoder_weights(encoder(), LITE)
 
 
-def test_pickled_code_in_a_weight_file_is_refused(tmp_path: Path) -> None:
-    trap = tmp_path / "resnet18.pth"
-    torch.save(_Trap(tmp_path / "sprung"), trap)
-    with pytest.raises(WeightsError, match="damaged"):
-        load_encoder_weights(encoder("resnet18"), find_backbone("resnet18"), folder=tmp_path)
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_weights_of_another_network_do_not_fit(tmp_path: Path) -> None:
-    save_file({"conv1.weight": torch.zeros(3, 3)}, tmp_path / "resnet18.safetensors")
-    with pytest.raises(WeightsError, match=r"do not fit ResNet-18 at 'conv1\.weight'"):
-        load_encoder_weights(encoder("resnet18"), find_backbone("resnet18"), folder=tmp_path)
+def test_weights_of_another_network_do_not_fit_and_nothing_is_loaded(tmp_path: Path) -> None:
+    state = classifier_state(RESNET)
+    state["layer1.0.conv1.weight"] = torch.zeros(3, 3)
+    del state["layer2.0.conv1.weight"]
+    save_file(state, tmp_path / "resnet18.safetensors")
+    network = empty_like(RESNET)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with pytest.raises(WeightsError) as caught:
+        load_encoder_weights(network, RESNET, folder=tmp_path)
+    line = str(caught.value)
+    assert "tensors of ResNet-18 fit; missing: layer2.0.conv1.weight; of another shape: layer1.0.conv1.weight" in line
+    assert "3x3 in the file, 64x64x3x3 in the encoder" in line
+    assert str(tmp_path / "resnet18.safetensors") in line
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor.nan_to_num(), before[name].nan_to_num())
 
 
 def test_a_file_that_a_person_brought_is_used(tmp_path: Path) -> None:
-    resnet = find_backbone("resnet18")
-    assert weights_state(resnet, tmp_path) == "to download"
-    brought = timm.create_model("resnet18").state_dict()
+    assert weights_state(RESNET, tmp_path) == "to download"
+    brought = classifier_state(RESNET)
     save_file(brought, tmp_path / "resnet18.safetensors")
-    assert weights_state(resnet, tmp_path) == "on disk"
-    network = build_network(resnet, "fpn", 2, "feature", folder=tmp_path)
+    assert weights_state(RESNET, tmp_path) == "on disk"
+    network = build_network(RESNET, "fpn", 2, "feature", folder=tmp_path)
     assert torch.equal(network.encoder.state_dict()["model.conv1.weight"], brought["conv1.weight"])
 
 
-def test_without_a_file_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timm, "create_model", _no_network)
-    with pytest.raises(WeightsError, match="are not on this machine"):
+def test_without_a_file_nothing_is_downloaded_unasked(tmp_path: Path) -> None:
+    with pytest.raises(
+        WeightsError, match=r"are not on this machine\. Get them by 'segstudio backbones --fetch resnet34'"
+    ):
         load_encoder_weights(torch.nn.Identity(), find_backbone("resnet34"), folder=tmp_path)
 
 
-def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timm, "create_model", _no_network)
-    with pytest.raises(WeightsError, match="could not be downloaded"):
-        fetch_weights(find_backbone("resnet34"), tmp_path)
-    assert not list(tmp_path.iterdir())
+WRAPPERS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
+    "bare": lambda state: state,
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
+    "model": lambda state: {"model": state, "optimizer": {"state": {0: {"exp_avg": torch.zeros(2)}}}},
+    "timm": lambda state: {"arch": "x", "args": argparse.Namespace(lr=1.0), "state_dict": state},
+    "deep": lambda state: {"checkpoint": {"model_state": state}},
+    "module": lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+    "compiled": lambda state: {"model": {f"_orig_mod.{name}": tensor for name, tensor in state.items()}},
+    "encoder": lambda state: {
+        **{f"module.encoder.model.{name}": tensor for name, tensor in state.items()},
+        "module.decoder.conv1.weight": torch.zeros(64, 3, 7, 7),
+    },
+}
 
 
-def test_downloaded_weights_are_found_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = timm.create_model("resnet18")
-    monkeypatch.setattr(timm, "create_model", lambda *_, **__: hub)
-    resnet = find_backbone("resnet18")
-    path = fetch_weights(resnet, tmp_path)
-    assert weights_state(resnet, tmp_path) == "on disk"
-    loaded = encoder_like(hub)
-    load_encoder_weights(loaded, resnet, folder=tmp_path)
-    assert path.parent == tmp_path
-    assert torch.equal(loaded.state_dict()["conv1.weight"], hub.state_dict()["conv1.weight"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_weights_are_found_in_whatever_a_training_wrapped_them(tmp_path: Path, wrapper: str) -> None:
+    state = classifier_state(RESNET)
+    torch.save(WRAPPERS[wrapper](state), tmp_path / "brought.pt")
+    report = import_weights(RESNET, tmp_path / "brought.pt", tmp_path)
+    assert report.complete
+    assert report.line.startswith("all 100 tensors of ResNet-18 fit; left out")
+    stored = load_file(tmp_path / "resnet18.safetensors")
+    assert all(torch.equal(tensor, state[name]) for name, tensor in stored.items())
+    assert "fc.weight" not in stored
+    load_encoder_weights(empty_like(RESNET), RESNET, folder=tmp_path)
 
 
-def test_a_download_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = timm.create_model("resnet18")
-    monkeypatch.setattr(timm, "create_model", lambda *_, **__: hub)
-
-    def full(path: Path, data: bytes) -> None:
-        with path.open("wb") as file:
-            file.write(data[:100])
-        raise OSError(errno.ENOSPC, "no space")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(ProjectError, match=r"resnet18\.safetensors: cannot be written, the disk is full"):
-        fetch_weights(find_backbone("resnet18"), tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_counters_that_old_files_lack_are_no_loss(tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in classifier_state(RESNET).items() if tensor.is_floating_point()}
+    torch.save(state, tmp_path / "old.pth")
+    assert import_weights(RESNET, tmp_path / "old.pth", tmp_path).complete
+    load_encoder_weights(empty_like(RESNET), RESNET, folder=tmp_path)
 
 
-@pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda item: item.name)
-def test_the_registry_tells_the_truth(backbone: backbones.Backbone) -> None:
+@pytest.mark.parametrize(
+    ("name", "theirs", "tapped"),
+    [
+        ("resnet18", "resnet18", "layer4"),
+        ("mobilenetv3_small_100", "mobilenet_v3_small", "features.12"),
+        ("convnext_tiny", "convnext_tiny", "features.7"),
+        ("vgg16", "vgg16", "features.29"),
+    ],
+)
+def test_files_of_torchvision_give_the_same_features(tmp_path: Path, name: str, theirs: str, tapped: str) -> None:
+    """Not just the names: the network computes what torchvision's does, its epsilon included."""
     with torch.device("meta"):
-        network = timm.create_model(backbone.encoder, features_only=True)
-    published = timm.get_pretrained_cfg(backbone.encoder)
-    assert sum(parameter.numel() for parameter in network.parameters()) == backbone.parameters
-    assert (backbone.mean, backbone.std) == (published.mean, published.std)
+        network = torchvision.models.get_model(theirs)
+    state = filled(network.state_dict())
+    if "mobilenet" in theirs:  # small variances, where the epsilon counts
+        state |= {key: tensor * 1e-3 for key, tensor in state.items() if key.endswith("running_var")}
+    network.to_empty(device="cpu").load_state_dict(state)
+    torch.save(state, tmp_path / "theirs.pth")
+    backbone = find_backbone(name)
+    report = import_weights(backbone, tmp_path / "theirs.pth", tmp_path)
+    assert report.complete
+    assert any(key.startswith(("classifier", "fc")) for key in report.unexpected)
+    ours = empty_like(backbone)
+    load_encoder_weights(ours, backbone, folder=tmp_path)
+    seen: list[Tensor] = []
+    network.get_submodule(tapped).register_forward_hook(lambda *call: seen.append(call[2]))
+    batch = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        network.eval()(batch)
+        stages = ours(batch)
+    matching = [stage for stage in stages if stage.shape == seen[0].shape]
+    scale = float(seen[0].abs().max())
+    assert scale > 0
+    assert min(float((stage - seen[0]).abs().max()) for stage in matching) < 1e-4 * scale
 
 
-def test_an_unknown_backbone_lists_the_known() -> None:
-    with pytest.raises(UsageError, match=r"no backbone 'vgg'\. Choose one of efficientnet_lite0, resnet18"):
-        find_backbone("vgg")
+def test_files_of_those_who_published_convnext_fit(tmp_path: Path) -> None:
+    backbone = find_backbone("convnext_tiny")
+    named = classifier_state(backbone)
+    theirs = {}
+    for name, tensor in named.items():
+        other = name.replace(".blocks.", ".").replace("conv_dw", "dwconv").replace("mlp.fc", "pwconv")
+        parts = other.split(".")
+        if parts[0] == "stem":
+            other = ".".join(["downsample_layers", "0", *parts[1:]])
+        elif parts[2:3] == ["downsample"]:
+            other = ".".join(["downsample_layers", parts[1], *parts[3:]])
+        theirs[other.replace("head.norm", "norm").replace("head.fc", "head")] = tensor
+    torch.save({"model": theirs}, tmp_path / "convnext_tiny_1k_224_ema.pth")
+    report = import_weights(backbone, tmp_path / "convnext_tiny_1k_224_ema.pth", tmp_path)
+    assert set(report.unexpected) == {"norm.weight", "norm.bias", "head.weight", "head.bias"}
+    stored = load_file(tmp_path / "convnext_tiny.safetensors")
+    assert all(torch.equal(tensor, named[name]) for name, tensor in stored.items())
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_first_convolution_for_other_channels_is_adapted(tmp_path: Path, channels: int) -> None:
+    state = classifier_state(RESNET)
+    state["conv1.weight"] = torch.rand(64, channels, 7, 7)
+    save_file(state, tmp_path / "other.safetensors")
+    report = import_weights(RESNET, tmp_path / "other.safetensors", tmp_path)
+    assert f"reads {channels} channel" in report.line
+    stored = load_file(tmp_path / "resnet18.safetensors")["conv1.weight"]
+    torch.testing.assert_close(stored.sum(1), state["conv1.weight"].sum(1))
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_what_lacks_any_one_tensor_is_incomplete(data: st.DataObject) -> None:
+    encoder = empty_encoder("mobilenetv3_small_100")
+    state = empty_classifier("mobilenetv3_small_100").state_dict()
+    needed = [name for name, tensor in encoder.state_dict().items() if tensor.is_floating_point()]
+    gone = data.draw(st.sampled_from(needed))
+    del state[gone]
+    report = match_tensors(state, encoder, "mobilenetv3_small_100", "Small", ordered=True).report
+    assert not report.complete
+    assert report.missing == (gone,)
+
+
+def test_what_does_not_fit_leaves_no_file(tmp_path: Path) -> None:
+    torch.save(classifier_state(RESNET), tmp_path / "brought.pth")
+    with pytest.raises(WeightsError, match=r"brought\.pth: the weights do not fit: .* missing: "):
+        import_weights(find_backbone("resnet34"), tmp_path / "brought.pth", tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["brought.pth"]
+
+
+def test_the_report_has_a_line_for_each_tensor_that_does_not_fit() -> None:
+    report = MatchReport("Net", ("a",), ("b", "c", "d", "e"), ("f (1 in the file, 2 in the encoder)",), ("g",))
+    assert not report.complete
+    assert report.line == (
+        "1 of the 6 tensors of Net fit; missing: b, c, d and 1 more; "
+        "of another shape: f (1 in the file, 2 in the encoder)"
+    )
+    assert len(report.lines()) == 1 + 4 + 1 + 1
 
 
 class _Trap:
@@ -171,14 +269,111 @@ class _Trap:
         return Path.touch, (self._mark,)
 
 
-def encoder_like(network: torch.nn.Module) -> torch.nn.Module:
-    import copy
+class _Command:
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
 
-    other = copy.deepcopy(network)
-    for parameter in other.parameters():
-        torch.nn.init.zeros_(parameter)
-    return other
+    def __reduce__(self) -> tuple[object, ...]:
+        return eval, (f"open({str(self._mark)!r}, 'w')",)
 
 
-def _no_network(*_: object, **__: object) -> torch.nn.Module:
-    raise ConnectionError("no network")
+@pytest.mark.parametrize("trap", [_Trap, _Command])
+@pytest.mark.parametrize("form", ["zip", "old", "hidden"])
+def test_code_in_a_weight_file_is_never_run(tmp_path: Path, trap: type, form: str) -> None:
+    mark, file = tmp_path / "sprung", tmp_path / "brought.pth"
+    inside = trap(mark) if form != "hidden" else {"state_dict": classifier_state(RESNET), "extra": trap(mark)}
+    torch.save(inside, file, _use_new_zipfile_serialization=form != "old")
+    with pytest.raises(WeightsError, match="holds code, which is never run") as caught:
+        import_weights(RESNET, file, tmp_path)
+    assert not mark.exists()
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "resnet18.safetensors").exists()
+
+
+def test_a_plain_pickle_and_a_script_are_refused(tmp_path: Path) -> None:
+    mark = tmp_path / "sprung"
+    (tmp_path / "a.pth").write_bytes(pickle.dumps(_Trap(mark)))
+    with pytest.raises(WeightsError, match=r"code|truncated or damaged"):
+        read_weights(tmp_path / "a.pth")
+    assert not mark.exists()
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
+        for part in ("data.pkl", "constants.pkl", "code/__torch__.py", "version"):
+            archive.writestr(f"script/{part}", b"")
+    with pytest.raises(WeightsError, match="holds code"):
+        read_weights(tmp_path / "script.pt")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.3, 0.999])
+def test_a_cut_file_is_one_line(tmp_path: Path, suffix: str, share: float) -> None:
+    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    state = {"conv1.weight": torch.rand(64, 3, 7, 7), "bn1.weight": torch.rand(64)}
+    torch.save(state, whole) if suffix == ".pth" else save_file(state, whole)
+    content = whole.read_bytes()
+    cut.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(WeightsError, match=r"is empty|truncated or damaged|of no format") as caught:
+        read_weights(cut)
+    assert str(cut) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=50)
+@given(content=st.binary(min_size=1, max_size=300))
+def test_no_bytes_at_all_are_more_than_one_line(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "any.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError):
+        read_weights(path)
+
+
+def test_what_is_no_weight_file_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "image.pth").write_bytes(b"\x89PNG\r\n" + bytes(100))
+    torch.save({"epoch": 3}, tmp_path / "none.pth")
+    torch.save({"conv1.weight": torch.tensor([1.0, float("nan")])}, tmp_path / "nan.pth")
+    for path, said in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "gone.pth", "is missing"),
+        (tmp_path / "image.pth", "of no format"),
+        (tmp_path / "none.pth", "holds no tensors"),
+        (tmp_path / "nan.pth", "not finite"),
+    ):
+        with pytest.raises(WeightsError, match=said):
+            read_weights(path)
+
+
+def test_a_failed_import_leaves_the_weights_there_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(classifier_state(RESNET), tmp_path / "brought.pth")
+    import_weights(RESNET, tmp_path / "brought.pth", tmp_path)
+    before = (tmp_path / "resnet18.safetensors").read_bytes()
+    real = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        real(path, data[:100])
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ProjectError, match=r"resnet18\.safetensors: cannot be written, the disk is full"):
+        import_weights(RESNET, tmp_path / "brought.pth", tmp_path)
+    assert (tmp_path / "resnet18.safetensors").read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["brought.pth", "resnet18.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite1", "efficientnet_lite2"])
+def test_the_packages_that_can_be_installed_fit(name: str) -> None:
+    backbone = find_backbone(name)
+    if backbones.weights_file(backbone) is None:
+        pytest.skip(f"{backbone.package} is not installed")
+    load_encoder_weights(empty_like(backbone), backbone)
+
+
+def test_a_sorted_file_is_never_matched_by_its_order(tmp_path: Path) -> None:
+    """safetensors sorts by size and name, so equal shapes there would say nothing."""
+    small = find_backbone("mobilenetv3_small_100")
+    with torch.device("meta"):
+        theirs = torchvision.models.mobilenet_v3_small().state_dict()
+    save_file(filled(theirs), tmp_path / "theirs.safetensors")
+    with pytest.raises(WeightsError, match="none of the"):
+        import_weights(small, tmp_path / "theirs.safetensors", tmp_path)
