@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from segstudio.cli import classes, demo, evaluating, models, predicting, projects, training, weights
+from segstudio.cli import (
+    classes,
+    comparing,
+    demo,
+    evaluating,
+    exporting,
+    models,
+    predicting,
+    projects,
+    training,
+    weights,
+)
 from segstudio.cli.failures import DONE, guarded
 
 
@@ -58,7 +69,7 @@ def _build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_main)
-    for module in (projects, classes, weights, training, models, predicting, evaluating, demo):
+    for module in (projects, classes, weights, training, models, predicting, evaluating, exporting, comparing, demo):
         module.register(app)
     return app
 

@@ -32,7 +32,7 @@ def stoppable(what: str) -> Iterator[Stop]:
     """Turn the first Ctrl+C or termination signal inside the block into `Stop.event`.
 
     Args:
-        what: is told when it happens, e.g. ``Stopping after this batch; the best model so far is kept.``
+        what: is told when it happens, e.g. ``Stopping after this batch; the best model so far is kept.``; may be empty.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -51,7 +51,7 @@ def stoppable(what: str) -> Iterator[Stop]:
         restore()
         # Unbuffered: the signal may have interrupted a write to the same stream.
         with contextlib.suppress(OSError, ValueError):
-            os.write(sys.stderr.fileno(), f"\n{what}\n".encode())
+            os.write(sys.stderr.fileno(), f"\n{what}\n".encode() if what else b"")
 
     for number in numbers:
         signal.signal(number, ask)

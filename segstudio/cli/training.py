@@ -1,22 +1,52 @@
 """The command that trains."""
 
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, get_args
 
 import typer
 
-from segstudio.cli.options import AsJson, Device, ProjectFolder, examples, one_of
+from segstudio.cli import training_options as options
+from segstudio.cli.options import AsJson, ProjectFolder, examples
 from segstudio.cli.output import Output, Update, number, output
-from segstudio.cli.stopping import stoppable
+from segstudio.cli.ranks import follow, joined
+from segstudio.cli.stopping import Stop, stoppable
+from segstudio.cli.training_options import chosen
 from segstudio.core.classes import ClassTable
 from segstudio.errors import TrainingError, UsageError
 from segstudio.learn.backbones import find_backbone
-from segstudio.learn.events import Cancelled, Done, Ending, Event, Failed, Promoted, RoundDone, Started, StepDone
-from segstudio.learn.request import TRANSFERS, TrainSettings, Transfer
+from segstudio.learn.events import (
+    Cancelled,
+    Done,
+    Ending,
+    Event,
+    Failed,
+    Noted,
+    Offered,
+    Promoted,
+    RoundDone,
+    Started,
+    StepDone,
+)
+from segstudio.learn.group import ALONE, Group
+from segstudio.learn.request import (
+    LOSSES,
+    OPTIMIZERS,
+    REGULARISERS,
+    SCHEDULES,
+    TRANSFERS,
+    UNFREEZINGS,
+    LossSettings,
+    Optimisation,
+    TrainSettings,
+)
+from segstudio.learn.resumable import resumable, run_folder
 from segstudio.storage.logs import log_folder
 from segstudio.storage.project import Project
 
 DEFAULT_MINUTES = 3.0
+_HOW, _LOSS = Optimisation(), LossSettings()
+_CACHE_MB = TrainSettings().cache_bytes >> 20
 
 
 def register(app: typer.Typer) -> None:
@@ -26,55 +56,100 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "train cells --minutes 3",
             "train cells --transfer feature --steps 200 --device cpu",
-            "train cells --minutes 480 --json > night.json",
+            "train cells --transfer structure --start lraspp_mobilenet_v3_large",
+            "train cells --minutes 480 --plateau --json > night.json",
+            "train cells --resume",
         ),
     )(train)
 
 
 def train(
     folder: ProjectFolder,
-    backbone: Annotated[str, typer.Option(help="See: segstudio backbones.")] = "efficientnet_lite0",
-    transfer: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(get_args(Transfer)),
-            help="parameter: start pretrained, train all; feature: keep the encoder frozen; none: random start.",
-        ),
-    ] = "parameter",
-    minutes: Annotated[
-        float | None, typer.Option(help=f"Time spent training; {DEFAULT_MINUTES:g} when --steps is not given either.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")] = None,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, crops and augmentation.")] = 0,
-    crop: Annotated[int, typer.Option(min=64, max=2048, help="Side of the training crops, in pixels.")] = 256,
-    batch: Annotated[int, typer.Option(min=1, max=256, help="Crops in a step.")] = 4,
+    backbone: options.Backbone = "efficientnet_lite0",
+    transfer: options.TransferName = "parameter",
+    start: options.Start = None,
+    decoder: options.DecoderName = "auto",
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    plateau: options.OnPlateau = False,
+    resume: options.Resume = False,
+    crop: options.Crop = None,
+    batch: options.BatchSize = 4,
+    accumulation: options.Accumulation = _HOW.accumulation,
+    augment: options.Augment = None,
+    no_augment: options.NoAugment = False,
+    loss: options.LossName = _LOSS.kind,
+    balance: options.Balance = _LOSS.balance,
+    smoothing: options.Smoothing = _LOSS.smoothing,
+    optimizer: options.OptimizerOption = _HOW.optimizer,
+    rate: options.Rate = None,
+    encoder_share: options.EncoderShare = _HOW.encoder_share,
+    regulariser: options.RegulariserName = _HOW.regulariser,
+    strength: options.Strength = _HOW.strength,
+    schedule: options.ScheduleName = _HOW.schedule,
+    unfreezing: options.UnfreezingName = _HOW.unfreezing,
+    clip: options.Clip = _HOW.clip or 0.0,
+    no_average: options.NoAverage = False,
+    device: options.DeviceName = "auto",
+    seed: options.Seed = 0,
+    deterministic: options.Deterministic = False,
+    cache_mb: options.CacheMb = _CACHE_MB,
     as_json: AsJson = False,
 ) -> int:
     """Fine-tune a backbone on the labels of a project.
 
     A model that is measurably better on the validation labels becomes the one in use at once. Ctrl+C or a termination
     signal ends training after the running batch, keeps the best model so far, prints the result and leaves with 130 or
-    143; what was learned since the last round is dropped. A second one ends at once.
+    143; what was learned since is kept for --resume. A second one ends at once.
+
+    Several processes of torchrun train one model together: torchrun --nproc-per-node 2 -m segstudio train cells
     """
-    if minutes is not None and minutes <= 0:
-        raise UsageError("--minutes must be more than 0", remedy="Give for instance --minutes 3")
-    one_of("--transfer", transfer, TRANSFERS)
-    settings = TrainSettings(
-        backbone=find_backbone(backbone).name,
-        transfer=transfer,  # type: ignore[arg-type]  # checked above
-        minutes=DEFAULT_MINUTES if minutes is None and steps is None else minutes,
-        steps=steps,
-        device=device,
-        seed=seed,
-        crop=crop,
-        batch=batch,
-    )
-    with output(as_json=as_json) as out, Project.open(folder) as project:
-        report, code = run_training(project, settings, out)
-        in_use = project.model_in_use
-        out.result(report.data(in_use), *report.lines(project.classes, in_use))
-    return code
+    with joined() as group:
+        if not group.first:
+            return follow(group, partial(_train_along, group))
+        with group.section():
+            if minutes is not None and minutes <= 0:
+                raise UsageError("--minutes must be more than 0", remedy="Give for instance --minutes 3")
+            how = Optimisation(
+                chosen("--optimizer", optimizer, OPTIMIZERS), rate, encoder_share,
+                chosen("--regulariser", regulariser, REGULARISERS), strength,
+                chosen("--schedule", schedule, SCHEDULES), chosen("--unfreezing", unfreezing, UNFREEZINGS),
+                clip or None, accumulation, not no_average,
+            )  # fmt: skip
+            settings = TrainSettings(
+                find_backbone(backbone).name, chosen("--transfer", transfer, TRANSFERS), start, decoder,
+                minutes, steps, plateau, device, seed, deterministic, crop, batch, cache_mb << 20,
+                optimisation=how,
+                loss=LossSettings(chosen("--loss", loss, LOSSES), balance, smoothing),
+                augmentation=options.augmentation(augment, none=no_augment),
+            )  # fmt: skip
+            with output(as_json=as_json) as out, Project.open(folder) as project:
+                report, code = run_training(
+                    project, _limited(project, settings, resume=resume), out, resume=resume, group=group
+                )
+                in_use = project.model_in_use
+                out.result(report.data(in_use), *report.lines(project.classes, in_use))
+        return code
+
+
+def _train_along(group: Group, stop: Stop) -> None:
+    from segstudio.learn.runs import train_along
+
+    train_along(group, stop.event)
+
+
+def _limited(project: Project, settings: TrainSettings, *, resume: bool) -> TrainSettings:
+    """With a limit when none was given: that of the stopped run, or a few minutes."""
+    models = project.models_folder
+    if resume and not run_folder(models).is_dir():
+        raise TrainingError("no run was stopped that could go on", remedy="Train without --resume", path=project.folder)
+    if settings.minutes is not None or settings.steps is not None:
+        return settings
+    stopped = resumable(models) if resume else None
+    if stopped is not None:
+        own = stopped.settings
+        return replace(settings, minutes=own.minutes, steps=own.steps, plateau=settings.plateau or own.plateau)
+    return settings if settings.plateau else replace(settings, minutes=DEFAULT_MINUTES)
 
 
 class TrainingReport:
@@ -90,8 +165,9 @@ class TrainingReport:
         self._out = out
         self._update: Update | None = None
         self._started: Started | None = None
-        self._verdict = ""
-        self._promoted: Promoted | None = None
+        self._round: RoundDone | None = None
+        self._offered: Offered | None = None
+        self._notes: list[Noted] = []
 
     def follow(self, update: Update) -> None:
         """Show steps through this function from now on."""
@@ -110,17 +186,22 @@ class TrainingReport:
                 if self._update is not None:
                     self._update(self._done(event), self._remark(event))
             case RoundDone():
-                self._verdict = event.verdict
+                self._round = event
                 self._out.say(f"Round {event.round}, step {event.step}, {event.seconds:.0f} s. {event.verdict}")
+            case Noted():
+                self._notes.append(event)
+                self._out.say(event.line)
+            case Offered():
+                self._offered = event
             case Promoted():
-                self._promoted = event
+                pass  # the round has told it
             case Done() | Cancelled() | Failed():
                 self.ending = event
 
     def data(self, in_use: Path | None) -> dict[str, object]:
         """The result for JSON."""
         ending = self._finished()
-        scores, started = ending.scores, self._started
+        scores, started, last = ending.scores, self._started, self._round
         return {
             "model": ending.model,
             "miou": None if scores is None else scores.miou,
@@ -133,7 +214,11 @@ class TrainingReport:
                 "train": started.train_images if started else 0,
                 "validation": started.validation_images if started else 0,
             },
-            "verdict": self._verdict,
+            "verdict": last.verdict if last else "",
+            "outcome": last.outcome if last else None,
+            "difference": asdict(last.difference) if last and last.difference else None,
+            "offered": self._offered.folder if self._offered else None,
+            "notes": [asdict(note) for note in self._notes],
             "in_use": in_use,
             "stopped": isinstance(ending, Cancelled),
         }
@@ -149,10 +234,14 @@ class TrainingReport:
             lines.append(f"Mean IoU {number(ending.scores.miou)} on the validation labels ({each}).")
         if ending.model is not None:
             lines.append(f"Model: {ending.model}")
+        elif self._offered is not None:
+            lines.append(f"Saved, but not in use, as nobody can judge it yet: {self._offered.folder}")
         elif in_use is not None:
             lines.append(f"No model was better than the one in use: {in_use}")
         else:
             lines.append("No model was saved.")
+        if isinstance(ending, Cancelled) and ending.steps:
+            lines.append("What it learned is kept: train --resume goes on with it.")
         return lines
 
     def _finished(self) -> Done | Cancelled:
@@ -170,8 +259,17 @@ class TrainingReport:
         return f"step {event.step}, loss {event.loss:.3f}, {event.images_per_second:.1f} crops/s{left}"
 
 
-def run_training(project: Project, settings: TrainSettings, out: Output) -> tuple[TrainingReport, int]:
+def run_training(
+    project: Project, settings: TrainSettings, out: Output, *, resume: bool = False, group: Group = ALONE
+) -> tuple[TrainingReport, int]:
     """Train with progress on stderr, until the limit or a signal.
+
+    Args:
+        project: whose labels teach.
+        settings: how to train.
+        out: where it is told.
+        resume: whether to go on with the run that was stopped last.
+        group: the processes that train together.
 
     Returns:
         The report of a run that ended well, and the exit code: 0, or 128 plus the signal's number.
@@ -181,16 +279,17 @@ def run_training(project: Project, settings: TrainSettings, out: Output) -> tupl
         TrainingError: when the run failed.
     """
     from segstudio.learn.runs import train_project
-    from segstudio.learn.training import check_settings
+    from segstudio.learn.starting import check_settings
 
-    check_settings(settings)
+    if not resume:
+        check_settings(settings)
     report = TrainingReport(settings, out)
     with (
         out.progress("Training", 1.0) as update,
-        stoppable("Stopping after this batch; the best model so far is kept. Once more to end at once.") as stop,
+        stoppable("Stopping after this batch; what was learned is kept. Once more to end at once.") as stop,
     ):
         report.follow(update)
-        ending = train_project(project, settings, report.emit, stop.event)
+        ending = train_project(project, settings, report.emit, stop.event, resume=resume, group=group)
     report.ending = ending
     if isinstance(ending, Failed):
         raise _failure(ending)

@@ -13,7 +13,7 @@ from segstudio.storage.logs import log_folder
 from tests.cli.calling import Call
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("new", "train", "predict", "evaluate", "models", "backbones", "info", "export", "demo", "open")
+COMMANDS = ("new", "train", "predict", "evaluate", "models", "backbones", "weights", "info", "export", "demo", "open")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_version(call: Call) -> None:
         (("train", "x", "--steps", "0"), "--steps"),
         (("train", "x", "--minutes", "0"), "--minutes"),
         (("train", "x", "--transfer", "magic"), "parameter, feature, none"),
-        (("train", "x", "--backbone", "vgg99"), "efficientnet_lite0, resnet18"),
+        (("train", "x", "--backbone", "vgg99"), "efficientnet_lite0, efficientnet_lite1"),
         (("new", "x"), "--images or --dataset"),
         (("new", "x", "--images", "y"), "--classes"),
         (("new", "x", "--images", "y", "--classes", "a,a"), "two classes are named 'a'"),
@@ -101,7 +101,7 @@ def test_version(call: Call) -> None:
         (("evaluate", "x", "--split", "test"), "validation, train, all"),
         (("evaluate", "--predictions", "a", "--truth", "b", "--classes", "0"), "1 to 255"),
         (("evaluate", "x", "--predictions", "a", "--truth", "b", "--classes", "2"), "either"),
-        (("backbones", "--fetch", "vgg99"), "efficientnet_lite0, resnet18"),
+        (("backbones", "--fetch", "vgg99"), "efficientnet_lite0, efficientnet_lite1"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(call: Call, arguments: tuple[str, ...], part: str) -> None:

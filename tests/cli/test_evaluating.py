@@ -1,10 +1,14 @@
 """Scores of folders of masks and of projects."""
 
+import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from segstudio.cli.evaluating import _compared
+from segstudio.core.bootstrap import PairedDifference
 from segstudio.core.classes import VOID
 from tests.cli.calling import Call, write_png
 
@@ -122,3 +126,49 @@ def test_a_project_without_labels_or_model_is_refused(call: Call, drawn: Path, i
     call("evaluate", drawn).assert_refused("no model yet", "segstudio train")
     assert call("new", tmp_path / "new", "--images", images, "--classes", "a,b").code == 0
     call("evaluate", tmp_path / "new").assert_refused("no labels", "Paint")
+
+
+def test_scores_by_class_and_the_confusion_are_told(call: Call, folders: Folders) -> None:
+    told = call(*arguments(folders), "--confusion", "--json").json
+    assert told["confusion"] == [[4, 2, 0, 0], [0, 3, 0, 1], [0, 0, 0, 0]]
+    assert told["per_class_accuracy"] == {"0": pytest.approx(4 / 6), "1": pytest.approx(3 / 4), "2": None}
+    assert told["per_class_dice"] == {"0": pytest.approx(8 / 10), "1": pytest.approx(6 / 9), "2": None}
+    assert set(told["per_class_boundary"]) == {"0", "1", "2"}
+    assert 0 <= told["boundary"] <= 1
+    low, high = told["interval"]
+    assert 0 <= low <= told["miou"] <= high <= 1
+    assert "confusion" not in call(*arguments(folders), "--json").json
+    text = call(*arguments(folders), "--confusion").out
+    assert "no answer" in text
+    assert f"({low:.3f} to {high:.3f})" in text
+
+
+def test_two_models_of_a_project_are_compared_on_the_same_images(call: Call, trained: Path) -> None:
+    (model,) = call("models", trained, "--json").json["models"]
+    shutil.copytree(model["folder"], trained / "models" / "again")
+    asked = ("evaluate", trained, "--split", "all", "--model", model["name"], "--against", "again")
+    told = call(*asked, "--json").json
+    assert told["difference"] == {"mean": 0, "low": 0, "high": 0, "probability": 0.5}
+    assert told["against"]["miou"] == told["miou"]
+    assert Path(told["model"]).name == model["name"]
+    assert Path(told["against"]["model"]).name == "again"
+    assert "equally good" in call(*asked).out
+    call("evaluate", trained, "--model", "nowhere").assert_refused("nowhere", "again")
+
+
+def test_folders_have_no_models(call: Call, folders: Folders) -> None:
+    call(*arguments(folders), "--against", "m").assert_refused("--model and --against", "PROJECT", code=2)
+
+
+@pytest.mark.parametrize(
+    ("gain", "says"),
+    [
+        (PairedDifference(0.05, 0.02, 0.08, 1.0), "better by 0.050 mean IoU (0.020 to 0.080)."),
+        (PairedDifference(-0.05, -0.08, -0.02, 0.0), "worse by 0.050 mean IoU (0.020 to 0.080)."),
+        (PairedDifference(-0.05, -0.08, 0.02, 0.2), "worse by 0.050 mean IoU (-0.020 to 0.080), which may be chance."),
+        (PairedDifference(0.05, math.nan, math.nan, math.nan), "one image cannot tell"),
+        (PairedDifference(0, 0, 0, 0.5), "equally good"),
+    ],
+)
+def test_a_comparison_in_words(gain: PairedDifference, says: str) -> None:
+    assert says in _compared(gain)

@@ -1,12 +1,15 @@
 """A model labels a folder of images."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from safetensors.torch import load_file, save_file
 
+from segstudio.core.classes import ClassTable
 from segstudio.storage.masks import read_mask
 from segstudio.storage.project import Project
 from tests.cli.calling import Call, write_png
@@ -161,3 +164,58 @@ def test_a_damaged_model_is_one_line(call: Call, trained: Path, images: Path, tm
         weights.write_bytes(data[: len(data) // 2])
     out = tmp_path / "masks"
     call("predict", trained, "--images", images, "--out", out).assert_refused("weights.safetensors", "backup")
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in sorted(folder.rglob("*.png"))}
+
+
+def test_resuming_skips_what_this_model_said_of_this_file(
+    call: Call, trained: Path, images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "masks"
+    assert call("predict", trained, "--images", images, "--out", out, "--confidence").code == 0
+    (out / "b.png").write_bytes((out / "b.png").read_bytes()[:60])  # cut off by a kill, or damaged
+    before = times(out)
+    write_png(images / "deep" / "c.png", np.full((40, 60), 9, np.uint8))
+    write_png(images / "new.png", np.full((40, 60), 9, np.uint8))
+    answer = call("predict", trained, "--images", images, "--out", out, "--confidence", "--resume", "--json")
+    assert answer.code == 0
+    assert (answer.json["images"], answer.json["skipped"]) == (3, 1)
+    changed = {name for name, time in times(out).items() if time != before.get(name)}
+    assert changed == {f"{stem}{rest}" for stem in ("b", "deep/c", "new") for rest in (".png", ".confidence.png")}
+    read_mask(out / "b.png", size=(60, 40), classes=3)
+    answer = call("predict", trained, "--images", images, "--out", out, "--resume", "--json")
+    assert (answer.code, answer.json["images"], answer.json["skipped"]) == (0, 0, 4)
+
+
+@pytest.mark.parametrize("change", ["tta", "classes", "weights", "confidence"])
+def test_resuming_predicts_again_what_would_come_out_otherwise(
+    call: Call, trained: Path, images: Path, tmp_path: Path, change: str
+) -> None:
+    out, more = tmp_path / "masks", []
+    assert call("predict", trained, "--images", images, "--out", out).code == 0
+    if change == "classes":
+        with Project.open(trained) as project:
+            table = project.classes
+            project.set_classes(ClassTable((replace(table[0], name="other"), *list(table)[1:])))
+    elif change == "weights":
+        weights = model_of(trained) / "weights.safetensors"
+        tensors = load_file(weights)
+        save_file({name: tensor * 1.01 for name, tensor in tensors.items()}, weights)
+    else:
+        more = ["--confidence"] if change == "confidence" else ["--tta", "flips"]
+    answer = call("predict", trained, "--images", images, "--out", out, "--resume", "--json", *more)
+    assert (answer.code, answer.json["images"], answer.json["skipped"]) == (0, 3, 0)
+
+
+def test_without_resuming_everything_is_predicted(call: Call, trained: Path, images: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        answer = call("predict", trained, "--images", images, "--out", tmp_path / "masks", "--json")
+        assert (answer.json["images"], answer.json["skipped"]) == (3, 0)
+
+
+def test_unknown_views_are_refused(call: Call, trained: Path, images: Path, tmp_path: Path) -> None:
+    call("predict", trained, "--images", images, "--out", tmp_path / "m", "--tta", "spins").assert_refused(
+        "spins", "flips-and-scales", code=2
+    )

@@ -5,16 +5,23 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from segstudio.learn.events import Cancelled, Ending
+from segstudio.cli.training_options import SWITCHES
+from segstudio.core.augmentation import Augmentation
+from segstudio.core.classes import ClassTable
+from segstudio.learn.events import Cancelled, Done, Ending, Event, StepDone
+from segstudio.learn.inheriting import StartedNetwork
+from segstudio.learn.request import LossSettings, Optimisation, TrainSettings
+from segstudio.learn.runs import train_project
 from segstudio.storage.logs import log_folder
 from segstudio.storage.project import Project
 from tests.cli.calling import SHORT, Call
+from tests.learn.tiny import started
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,14 +101,115 @@ def test_what_can_never_be_trained_is_wrong_usage(call: Call, drawn: Path, optio
     call("train", drawn, "--steps", "1", *options, "--json").assert_refused(says, code=2)
 
 
-def test_a_batch_too_small_for_the_network_is_wrong_usage(
+def test_a_batch_too_small_for_the_network_is_wrong_usage(call: Call, drawn: Path) -> None:
+    answer = call("train", drawn, "--steps", "1", "--batch", "1", "--decoder", "deeplabv3plus")
+    answer.assert_refused("batches of 1", code=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "listed"),
+    [
+        ("--transfer", "magic", "parameter, feature, structure, none"),
+        ("--loss", "magic", "ce_lovasz"),
+        ("--optimizer", "magic", "adamw, adam, sgd"),
+        ("--regulariser", "magic", "decay, l2sp"),
+        ("--schedule", "magic", "cosine, poly"),
+        ("--unfreezing", "magic", "gradual, at-once, from-the-start"),
+        ("--augment", "flip,magic", "elastic, brightness"),
+        ("--decoder", "magic", "fpnfine"),
+        ("--backbone", "magic", "efficientnet_lite0"),
+    ],
+)
+def test_unknown_names_are_told_with_the_known_ones(
+    call: Call, drawn: Path, option: str, value: str, listed: str
+) -> None:
+    call("train", drawn, "--steps", "1", option, value, "--json").assert_refused("magic", listed, code=2)
+
+
+def test_structure_transfer_needs_a_start(call: Call, drawn: Path) -> None:
+    call("train", drawn, "--steps", "1", "--transfer", "structure").assert_refused("start", code=2)
+
+
+def test_every_option_reaches_the_settings(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TrainSettings] = []
+
+    def trained(_project: Project, settings: TrainSettings, *_: object, resume: bool, **__: object) -> Ending:
+        asked.append(settings)
+        assert not resume
+        return Done(None, None, 1, 1.0, 1.0)
+
+    monkeypatch.setattr("segstudio.learn.runs.train_project", trained)
+    words = (
+        "--backbone resnet18 --transfer none --decoder unet --minutes 2 --steps 9 --plateau --crop 96 --batch 3"
+        " --accumulation 2 --augment flip,flip-vertical --loss focal --balance 0.5 --smoothing 0.1 --optimizer sgd"
+        " --rate 0.1 --encoder-share 0.5 --regulariser l2sp --strength 0.2 --schedule poly --unfreezing from-the-start"
+        " --clip 0 --no-average --device cpu --seed 4 --deterministic --cache-mb 7"
+    )
+    assert call("train", drawn, *words.split()).code == 0
+    nothing = dict.fromkeys(SWITCHES, False)
+    assert asked == [
+        TrainSettings(
+            backbone="resnet18",
+            transfer="none",
+            decoder="unet",
+            minutes=2,
+            steps=9,
+            plateau=True,
+            device="cpu",
+            seed=4,
+            deterministic=True,
+            crop=96,
+            batch=3,
+            cache_bytes=7 << 20,
+            optimisation=Optimisation("sgd", 0.1, 0.5, "l2sp", 0.2, "poly", "from the start", None, 2, False),
+            loss=LossSettings("focal", 0.5, 0.1),
+            augmentation=Augmentation(**{**nothing, "flip": True, "flip_vertical": True}),
+        )
+    ]
+
+
+def test_without_options_the_defaults_train_for_minutes(
     call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segstudio.learn import networks
+    asked: list[TrainSettings] = []
 
-    demanding = replace(networks.find_decoder("fpn"), smallest_batch=2)
-    monkeypatch.setattr("segstudio.learn.training.find_decoder", lambda _: demanding)
-    call("train", drawn, "--steps", "1", "--batch", "1").assert_refused("batches of 1", code=2)
+    def trained(_project: Project, settings: TrainSettings, *_: object, **__: object) -> Ending:
+        asked.append(settings)
+        return Done(None, None, 1, 1.0, 1.0)
+
+    monkeypatch.setattr("segstudio.learn.runs.train_project", trained)
+    assert call("train", drawn).code == 0
+    assert call("train", drawn, "--plateau", "--no-augment").code == 0
+    nothing = Augmentation(**dict.fromkeys(SWITCHES, False))
+    assert asked == [TrainSettings(minutes=3.0), TrainSettings(plateau=True, augmentation=nothing)]
+
+
+def test_nothing_to_resume_is_told(call: Call, drawn: Path) -> None:
+    call("train", drawn, "--resume", "--json").assert_refused("no run was stopped", "without --resume")
+
+
+def test_a_stopped_run_goes_on(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tiny(_settings: TrainSettings, classes: ClassTable, *, channels: int) -> StartedNetwork:
+        return started(classes=len(classes), channels=channels)
+
+    monkeypatch.setattr("segstudio.learn.training.start_network", tiny)
+    cancel = threading.Event()
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 3:
+            cancel.set()
+
+    with Project.open(drawn) as project:
+        settings = TrainSettings(steps=5, crop=64, batch=2, device="cpu", seed=9)
+        assert isinstance(train_project(project, settings, emit, cancel), Cancelled)
+    answer = call("train", drawn, "--resume", "--json")
+    assert answer.code == 0
+    assert answer.json["steps"] == 5
+    (note,) = answer.json["notes"]
+    assert note["kind"] == "resumed"
+    assert note["line"] in answer.err
+    assert answer.json["outcome"] == "too few labels"
+    assert answer.json["difference"] is None
 
 
 def test_the_demo_refuses_a_device_that_is_not_there(call: Call, drawn: Path) -> None:
@@ -112,16 +220,16 @@ def test_the_demo_refuses_a_device_that_is_not_there(call: Call, drawn: Path) ->
 
 
 def test_a_failure_nobody_foresaw_leaves_a_report(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(*_: object) -> None:
+    def explode(*_: object, **__: object) -> None:
         raise ValueError("a surprise")
 
-    monkeypatch.setattr("segstudio.learn.training.build_network", explode)
+    monkeypatch.setattr("segstudio.learn.training.start_network", explode)
     call("train", drawn, *SHORT, "--json").assert_refused("a surprise", str(log_folder()))
     assert "Traceback" in (log_folder() / "segstudio.log").read_text()
 
 
 def test_ctrl_c_keeps_the_model_and_says_so(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(project: Project, *rest: object) -> Ending:
+    def interrupted(project: Project, *rest: object, **_: object) -> Ending:
         signal.raise_signal(signal.SIGINT)
         assert rest[2].is_set()  # type: ignore[attr-defined]
         return Cancelled(project.folder / "models" / "best", None, 3, 1.5, 2.0)
