@@ -10,6 +10,16 @@ from segstudio.ui.theme import Mode
 
 
 @dataclass(frozen=True, slots=True)
+class ModelState:
+    """Attributes: previous: another model was in use before; comparing, blinking, difference: of these what is on."""
+
+    previous: bool = False
+    comparing: bool = False
+    blinking: bool = False
+    difference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AppState:
     """What decides which actions can be used and which are checked.
 
@@ -18,8 +28,11 @@ class AppState:
         images: the project has more than one image to go to.
         can_undo, can_redo: of the open image.
         training, stopping: a run is going, and was asked to stop.
+        resumable: a run was stopped that can go on.
+        comparing: transfers are being compared.
         predicting: a prediction of many images is going.
         model: a model is in use.
+        models: what can be done with it and others.
         proposal: the open image has a proposal.
         reviewed: the open image is marked so.
         classes: there is a class to paint with.
@@ -38,8 +51,11 @@ class AppState:
     can_redo: bool = False
     training: bool = False
     stopping: bool = False
+    resumable: bool = False
+    comparing: bool = False
     predicting: bool = False
     model: bool = False
+    models: ModelState = ModelState()
     proposal: bool = False
     reviewed: bool = False
     classes: bool = False
@@ -92,6 +108,18 @@ def _classed(state: AppState) -> bool:
 
 def _can_predict(state: AppState) -> bool:
     return state.image_open and state.model
+
+
+def _can_train(state: AppState) -> bool:
+    return state.project_open and not state.training and not state.comparing
+
+
+def _compared(state: AppState) -> bool:
+    return state.image_open and state.models.comparing
+
+
+def _can_compare(state: AppState) -> bool:
+    return state.models.comparing or (state.image_open and state.model and state.models.previous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,26 +226,6 @@ _OPERATION_ACTIONS = (
     _operation("shrink", "Shrink regions", "Click a region: it becomes narrower by some pixels"),
     _operation("smooth", "Smooth regions", "Click a region: its outline becomes smoother"),
 )
-# What the buttons do, for the status line while a tool is in the hand.
-TOOL_USES: dict[ToolName, str] = {
-    "brush": "Left paints  ·  right erases  ·  Shift+click draws a straight line  ·  Shift+wheel sizes",
-    "eraser": "Left erases  ·  right paints  ·  Shift+click draws a straight line  ·  Shift+wheel sizes",
-    "lasso": "Left fills what you draw round  ·  right takes it away  ·  Esc drops it",
-    "polygon": "Click corners, drag to move them  ·  Enter or double click closes  ·  Backspace takes one back",
-    "rectangle": "Left fills  ·  right takes away  ·  Shift makes a square",
-    "ellipse": "Left fills  ·  right takes away  ·  Shift makes a circle",
-    "fill": "Left gives the region the class in hand  ·  right makes it void",
-    "wand": "Click fills similar colours  ·  drag right or left for more or less  ·  right takes away",
-    "superpixel": "Left paints small areas  ·  right erases them  ·  Shift+wheel makes them coarser or finer",
-    "scissors": "Click along an edge  ·  drag points or the line  ·  Enter closes  ·  Backspace takes one back"
-    "  ·  right subtracts",
-    "box": "Drag a box round an object  ·  right takes the object's labels away",
-    "region": "Click a region  ·  Shift+click the whole class  ·  Shift+wheel changes the amount",
-    "pick": "Click takes the class under the cursor into the hand",
-    "measure": "Drag a length, or click corners  ·  double click ends  ·  Esc clears",
-    "level": "Drag sideways for contrast, up and down for brightness",
-    "pan": "Drag moves the image  ·  the wheel zooms",
-}
 TOOL_ORDER: tuple[ToolName | None, ...] = (
     "brush", "eraser", None, "lasso", "polygon", "rectangle", "ellipse", None,
     "fill", "wand", "superpixel", "scissors", "box", "region", None, "pick", "measure", "level", "pan",
@@ -296,13 +304,34 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("mark_reviewed", "Mark reviewed", "Image", ("R",), "reviewed",
       "Say that this image is finished", _image, lambda s: s.reviewed, rule=True),
     A("train", "Train", "Model", ("Ctrl+T",), "train",
-      "Fine-tune on all labels; you can go on painting", lambda s: s.project_open and not s.training),
+      "Fine-tune on all labels; you can go on painting", _can_train),
     A("stop", "Stop training", "Model", ("Ctrl+.",), "stop",
       "Stop; the best model so far stays", lambda s: s.training and not s.stopping),
+    A("resume", "Resume training", "Model", ("Ctrl+Shift+T",), "train",
+      "Let the run that was stopped go on", lambda s: s.resumable and _can_train(s)),
+    A("training_options", "Training options…", "Model", ("Shift+T",), "settings",
+      "Network, crops, augmentation, learning and limits of the next run", _project),
+    A("compare_transfers", "Compare transfers…", "Model", (), "chart",
+      "Train each for the same time, to see which helps most", _project),
+    A("backbones", "Backbones and weights…", "Model", (), "weights",
+      "What a network can start from; download, import and export weights", _project),
     A("predict_image", "Predict this image", "Model", ("Ctrl+P",), "predict",
       "Propose labels for the open image", _can_predict, rule=True),
     A("predict_all", "Predict all images", "Model", (), "predict",
       "Propose labels for every image", lambda s: s.project_open and s.images and s.model and not s.predicting),
+    A("compare_models", "Compare with the model before", "Model", ("Shift+Y",), "compare-models",
+      "The model in use and the one before, on the open image", _can_compare, lambda s: s.models.comparing, rule=True),
+    A("other_model", "Show the other model", "Model", ("Y",), "swap", "Of the two that are compared", _compared),
+    A("blink_models", "Blink the two models", "Model", (), "blink",
+      "One after the other in the same place", _compared, lambda s: s.models.blinking),
+    A("difference_models", "Only where the two models differ", "Model", (), "contour",
+      "Hide what both say alike", _compared, lambda s: s.models.difference),
+    A("model_card", "Card of the model in use", "Model", (), "info",
+      "How it was trained, and its scores", lambda s: s.model, rule=True),
+    A("roll_back", "Back to the model before", "Model", (), "previous",
+      "Put it in use again; once more goes further back", lambda s: s.models.previous),
+    A("export_model", "Export the model in use…", "Model", (), "export",
+      "Write it as ONNX or torch.export, for other programs", lambda s: s.model),
     A("accept_region", "Accept region", "Review", ("Return", "Enter"), "check",
       "Take over the proposed region under the cursor", _proposal),
     A("accept_all", "Accept all", "Review", ("Ctrl+Return", "Ctrl+Enter"), "check-all",

@@ -9,22 +9,26 @@ from PySide6.QtGui import QAction
 
 from segstudio.core.keymap import Keymap
 from segstudio.core.tools.base import OPERATIONS, Kit, Palette, ToolName
-from segstudio.learn.backbones import BACKBONES, weights_state
-from segstudio.learn.events import Event, Started
+from segstudio.learn.request import TrainSettings
 from segstudio.storage.project import Project
-from segstudio.ui.action_table import TOOL_ORDER, TOOL_USES, ActionSpec, AppState
+from segstudio.ui.action_table import TOOL_ORDER, ActionSpec, AppState
 from segstudio.ui.arranging import Arranging
 from segstudio.ui.background import Worker
 from segstudio.ui.browsing import Browsing
+from segstudio.ui.comparison import TransferComparison
 from segstudio.ui.editing import Editing
 from segstudio.ui.hand import Hand
 from segstudio.ui.jobs import Jobs
+from segstudio.ui.model_care import ModelCare
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.reclassing import Reclassing
 from segstudio.ui.revealing import Revealing
 from segstudio.ui.seeing import Seeing
 from segstudio.ui.session import Session
+from segstudio.ui.teaching import Teaching
+from segstudio.ui.tool_uses import TOOL_USES
+from segstudio.ui.weights import Weights
 from segstudio.ui.workbench import Workbench
 
 
@@ -77,8 +81,13 @@ class Desk(QObject):
         self.reclassing = Reclassing(self.session, self.modelling, self.jobs, palette, self)
         self._reopen: str | None = None
         self._browsing = Browsing(self.session, bench, self.jobs, self._seeing.say, self)
-        self._has_model = False
         self._links: list[Callable[[], object]] = []
+        self.teaching = Teaching(self.session, self.modelling, self.jobs, bench, status, self._link, self)
+        self.care = ModelCare(self.session, self.modelling, bench, self._seeing, status, self.jobs, self._link, self)
+        self.care.set_keymap(keymap)
+        self.comparison = TransferComparison(self.session, self.modelling, self.jobs, self._settings, self)
+        self.teaching.hindrance = self.comparison.hindrance
+        self.weights = Weights(self.jobs, self)
         self._wire()
         self._restore(kept)
         self._start()
@@ -96,7 +105,10 @@ class Desk(QObject):
             training=self.modelling.training,
             stopping=self.modelling.stopping,
             predicting=self.modelling.predicting_all,
-            model=self._has_model,
+            resumable=self.teaching.resumable,
+            comparing=self.comparison.running,
+            model=self.teaching.has_model,
+            models=self.care.state(),
             proposal=document is not None and document.proposal is not None,
             reviewed=record is not None and record.reviewed,
             classes=len(self.session.classes) > 0,
@@ -117,7 +129,7 @@ class Desk(QObject):
         """What each action of an open project does, by action id."""
         modelling, canvas, hand, editing = self.modelling, self._canvas, self._hand, self._editing
         seeing, bench = self._seeing, self._bench
-        return {
+        handlers: dict[str, Callable[[], object]] = {
             "undo": editing.undo,
             "redo": editing.redo,
             **{f"tool_{name}": partial(hand.choose_tool, name) for name in TOOL_ORDER if name is not None},
@@ -154,8 +166,10 @@ class Desk(QObject):
             "next_image": lambda: self._browsing.step(1),
             "next_suggested": self._browsing.go_to_suggested,
             "mark_reviewed": self._browsing.toggle_reviewed,
-            "train": lambda: self._train(bench.model.backbone, bench.model.transfer),
-            "stop": modelling.stop,
+            **self.teaching.handlers(),
+            "compare_transfers": lambda: self.comparison.open(bench.window()),
+            "backbones": lambda: self.weights.open(bench.window()),
+            **self.care.handlers(),
             "predict_image": modelling.predict_open_image,
             "predict_all": modelling.predict_all,
             "accept_region": editing.accept_region,
@@ -163,6 +177,7 @@ class Desk(QObject):
             "reject_region": editing.reject_region,
             "next_uncertain": editing.next_uncertain,
         }
+        return self.care.guarded(handlers)
 
     def kept(self) -> dict[str, Any]:
         """How things lie and look, for the preferences."""
@@ -179,6 +194,7 @@ class Desk(QObject):
     def set_keymap(self, keymap: Keymap) -> None:
         """Other keys for the classes."""
         self._hand.set_keymap(keymap)
+        self.care.set_keymap(keymap)
 
     def _restore(self, kept: object) -> None:
         parts = kept if isinstance(kept, dict) else {}
@@ -213,20 +229,20 @@ class Desk(QObject):
         self._link(bench.classes.changed, session.set_classes)
         self._link(bench.classes.move_wanted, self._move_class)
         self._link(bench.classes.remove_wanted, self._remove_class)
-        self._link(bench.model.train_requested, self._train)
-        self._link(bench.model.stop_requested, modelling.stop)
-        self._link(bench.model.use_requested, modelling.use_model)
         self._link(bench.review.threshold_changed, self._seeing.set_threshold)
         self._link(self._status.cancel_requested, modelling.cancel_prediction)
         session.leaving.connect(self._on_leaving)
         session.opened.connect(self._on_opened)
         session.edited.connect(self._on_edited)
         session.classes_changed.connect(self._on_classes)
-        modelling.told.connect(self._on_event)
-        modelling.running_changed.connect(self._on_running)
-        modelling.models_changed.connect(self._on_models)
         modelling.problem.connect(self._seeing.complain)
-        modelling.progressed.connect(self._on_progress)
+        self.teaching.changed.connect(self.state_changed)
+        self.comparison.running_changed.connect(self.state_changed)
+        self.comparison.said.connect(self._status.say)
+        self.weights.said.connect(self._status.say)
+        self.weights.changed.connect(self.teaching.refresh_weights)
+        self.weights.changed.connect(self.comparison.refresh)
+        self.care.changed.connect(self.state_changed)
         self.reclassing.began.connect(self._on_reclassing)
         self.reclassing.over.connect(self._on_reclassed)
         self.reclassing.problem.connect(self._seeing.complain)
@@ -244,16 +260,10 @@ class Desk(QObject):
         self._links.append(lambda: signal.disconnect(slot))  # type: ignore[attr-defined]
 
     def _start(self) -> None:
-        bench, project = self._bench, self.session.project
-        bench.model.set_backbones(
-            [(name, backbone.title, weights_state(backbone) != "to download") for name, backbone in BACKBONES.items()]
-        )
-        bench.model.set_choice(project.setting("backbone"), project.setting("transfer"))
-        bench.model.reset()
-        self._on_running()
         self._on_classes()
-        self._on_models()
-        self._browsing.begin(project.setting("image"))
+        self.teaching.begin()
+        self.care.refresh()
+        self._browsing.begin(self.session.project.setting("image"))
 
     def close(self, *, discard: bool = False) -> None:
         """Put everything on disk, ask every job to stop and let go of the workbench.
@@ -270,12 +280,14 @@ class Desk(QObject):
         self._editing.settle()
         self.reclassing.close()
         self.session.close(discard=discard)
+        self.teaching.close()
+        self.comparison.close()
+        self.weights.close()
+        self.care.close()
         self.jobs.close()
         self._worker.close()
         self._browsing.close()
         self._seeing.close()
-        self._bench.model.set_running(False)
-        self._bench.model.reset()
         for unlink in self._links:
             unlink()
         self._links.clear()
@@ -297,6 +309,7 @@ class Desk(QObject):
             return
         image.document.on_commit.append(self._revealing.committed)
         self._seeing.show_image()
+        self.care.comparing.image_opened()
         self._bench.strip.set_current(image.key)
         waiting = self._hand.take_up_shapes()
         self._seeing.say(f"{image.key}  ·  {image.record.width} × {image.record.height}{waiting}")
@@ -339,6 +352,9 @@ class Desk(QObject):
         names = ", ".join(self.session.classes[index].name for index in sorted(indices))
         self._seeing.warn(f"{names} {'is' if len(indices) == 1 else 'are'} locked")
 
+    def _settings(self) -> TrainSettings:
+        return self.teaching.settings
+
     def _copy_previous(self) -> None:
         if (key := self._browsing.predecessor()) is not None:
             self._editing.copy_previous(key)
@@ -366,28 +382,3 @@ class Desk(QObject):
         self._seeing.tell_pixel(self._canvas.pointer_pixel())
         self._editing.strokes_moved()
         self.state_changed.emit()
-
-    # Modelling
-
-    def _train(self, backbone: str, transfer: str) -> None:
-        if not self.modelling.training:
-            self._bench.model.prepare()
-            self.modelling.train(backbone, transfer)
-
-    def _on_event(self, event: Event) -> None:
-        self._bench.model.show_event(event)
-        if isinstance(event, Started):
-            self._status.set_device(event.device)
-
-    def _on_running(self) -> None:
-        self._bench.model.set_running(self.modelling.training, self.modelling.stopping)
-        self.state_changed.emit()
-
-    def _on_models(self) -> None:
-        models = self.session.project.models()
-        self._has_model = any(model.in_use for model in models)
-        self._bench.model.set_models(models)
-        self.state_changed.emit()
-
-    def _on_progress(self, text: str, fraction: float | None) -> None:
-        self._status.set_job(text, fraction, bool(text))

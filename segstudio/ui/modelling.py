@@ -4,18 +4,22 @@ torch is imported inside the jobs, on their threads, so that the window does not
 """
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from segstudio.core.proposal import Proposal
-from segstudio.learn.events import Cancelled, Done, Event, Failed, Promoted
+from segstudio.learn.events import Cancelled, Done, Event, Failed, Offered, Promoted
 from segstudio.learn.request import TrainSettings
+from segstudio.learn.resumable import ResumeInfo, resumable
+from segstudio.learn.turns import prediction_first
 from segstudio.learn.warming import warm_up
 from segstudio.ui.jobs import Emit, Job, Jobs
 from segstudio.ui.session import Session
 
 _LAST_TILE_SECONDS = 30.0  # a cancelled prediction ends within a layer of the network
+_RGB = 3
 
 
 class Modelling(QObject):
@@ -24,7 +28,8 @@ class Modelling(QObject):
     Signals:
         told(object): every `Event` of the run, in order.
         running_changed(): `training`, `stopping` or `predicting` may differ.
-        models_changed(): a model was promoted or chosen.
+        models_changed(): a model was promoted, saved or chosen.
+        stopped_run(object): the `ResumeInfo` of a run that can go on, or None, as `look_for_stopped_run` found it.
         problem(str): one line for the status bar.
         progressed(str, object): what a job over many images is doing, and its fraction 0..1; empty when over.
     """
@@ -32,6 +37,7 @@ class Modelling(QObject):
     told = Signal(object)
     running_changed = Signal()
     models_changed = Signal()
+    stopped_run = Signal(object)
     problem = Signal(str)
     progressed = Signal(str, object)
 
@@ -59,11 +65,10 @@ class Modelling(QObject):
 
     # Training
 
-    def train(self, backbone: str, transfer: str) -> None:
-        """Start a run that goes on until it is stopped."""
+    def train(self, settings: TrainSettings, *, resume: bool = False) -> None:
+        """Start a run, or let the one that was stopped last go on: of the settings its limits count then."""
         if self._training is not None:
             return
-        settings = TrainSettings(backbone=backbone, transfer=transfer)  # type: ignore[arg-type]
         session, project = self._session, self._session.project
         session.settle()
 
@@ -72,9 +77,7 @@ class Modelling(QObject):
             from segstudio.learn.runs import train_project
 
             session.flush()
-            project.set_setting("backbone", backbone)
-            project.set_setting("transfer", transfer)
-            return train_project(project, settings, emit, cancel, background=True)
+            return train_project(project, settings, emit, cancel, background=True, resume=resume)
 
         self._training = self._jobs.start(
             "training", work, done=self._training_over, failed=self._training_failed, progress=self._on_events
@@ -89,8 +92,9 @@ class Modelling(QObject):
 
     def _on_events(self, events: list[Event]) -> None:
         for event in events:
-            if isinstance(event, Promoted):
+            if isinstance(event, Promoted | Offered):
                 self.models_changed.emit()
+            if isinstance(event, Promoted):
                 self.predict_open_image()
             self.told.emit(event)
             if isinstance(event, Failed):
@@ -101,6 +105,16 @@ class Modelling(QObject):
     def _training_over(self, _ending: Done | Cancelled | Failed) -> None:
         self._training = None
         self.running_changed.emit()
+        self.look_for_stopped_run()
+
+    def look_for_stopped_run(self) -> None:
+        """Find out whether a run can go on; `stopped_run` tells."""
+        folder = self._session.project.models_folder
+
+        def work(_emit: Emit, _cancel: threading.Event) -> ResumeInfo | None:
+            return resumable(folder)
+
+        self._jobs.start("stopped run", work, done=self.stopped_run.emit, failed=self.problem.emit)
 
     def _training_failed(self, message: str) -> None:
         self.told.emit(Failed(message))
@@ -118,7 +132,7 @@ class Modelling(QObject):
                 self.predict_open_image()
 
     def predict_open_image(self) -> None:
-        """Ask the model in use about the image in hand; a question still open is dropped."""
+        """Ask the model in use about the image in hand, before the next batch of a run; an open question is dropped."""
         image, folder = self._session.image, self._session.project.model_in_use
         if image is None or folder is None:
             return
@@ -132,17 +146,20 @@ class Modelling(QObject):
             from segstudio.learn.device import pick_device
             from segstudio.learn.prediction import predict
             from segstudio.learn.saving import load_model
-            from segstudio.learn.training import lower_priority
+            from segstudio.learn.turns import lower_priority
 
             lower_priority()
             if previous is not None:
                 previous.wait(_LAST_TILE_SECONDS)  # the two would share one network
-            kept = self._loaded
-            loaded = kept[1] if kept is not None and kept[0] == folder.name else load_model(folder, pick_device("auto"))
-            self._loaded = (folder.name, loaded)
-            with project.reclassing.steady():
-                indices = project.class_indices()
-                proposal = predict(loaded, picture.region(picture.bounds), indices=indices, cancel=cancel)
+            with project.reclassing.steady(), prediction_first():
+                kept = self._loaded
+                same = kept is not None and kept[0] == folder.name
+                loaded = kept[1] if kept is not None and same else load_model(folder, pick_device("auto"))
+                self._loaded = (folder.name, loaded)
+                # The eye has three channels at most; a network may have learnt from more.
+                whole = loaded.card.channels <= _RGB
+                pixels = picture.region(picture.bounds) if whole else project.read_image(key).network()
+                proposal = predict(loaded, pixels, indices=project.class_indices(), cancel=cancel)
                 project.save_proposal(key, proposal)
             return key, proposal
 
@@ -166,7 +183,7 @@ class Modelling(QObject):
         def work(emit: Emit, cancel: threading.Event) -> list[str]:
             warm_up()
             from segstudio.learn.sweep import predict_project
-            from segstudio.learn.training import lower_priority
+            from segstudio.learn.turns import lower_priority
 
             lower_priority()
             return list(predict_project(project, progress=emit, cancel=cancel))
@@ -211,12 +228,20 @@ class Modelling(QObject):
     def use_model(self, name: str) -> None:
         """Make another model the one in use, and show what it says."""
         project = self._session.project
+        self._change_model(lambda: project.use_model(name))
 
-        def work(_emit: Emit, _cancel: threading.Event) -> None:
-            project.use_model(name)
+    def roll_back(self) -> None:
+        """Put the model back in use that was before; once more goes further back."""
+        self._change_model(self._session.project.roll_back)
 
-        def done(_none: None) -> None:
+    def forget_model(self, name: str) -> None:
+        """A model was removed: another one may come to have its name."""
+        if self._loaded is not None and self._loaded[0] == name:
+            self._loaded = None
+
+    def _change_model(self, change: Callable[[], object]) -> None:
+        def done(_none: object) -> None:
             self.models_changed.emit()
             self.predict_open_image()
 
-        self._jobs.start("use model", work, done=done, failed=self.problem.emit)
+        self._jobs.start("use model", lambda _emit, _cancel: change(), done=done, failed=self.problem.emit)

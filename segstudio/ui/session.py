@@ -136,12 +136,13 @@ class Session(QObject):
         def load(_emit: Emit, _cancel: threading.Event) -> OpenImage:
             saver.flush()  # its own strokes first, should it come back just after it was left
             image, record = project.read_image(key), project.image(key)
-            picture = Picture(image.pixels, image.window, read_spacing(record.path), read_hounsfield(record.path))
+            visible = image.visible  # the eye has three channels at most
+            picture = Picture(visible, image.window, read_spacing(record.path), read_hounsfield(record.path))
             document = project.load_document(key)
             document.picture = picture
             document.set_proposal(project.load_proposal(key))
             project.set_setting("image", key)
-            return OpenImage(record, picture, Scene(document, Pyramid(image.pixels)))
+            return OpenImage(record, picture, Scene(document, Pyramid(visible)))
 
         def done(image: OpenImage) -> None:
             if request != self._request:

@@ -265,7 +265,8 @@ class Window(QMainWindow):
         self.actions_.set_keymap(keymap)
         label_search(self._search, self.actions_.specs["palette"], next(iter(self.actions_.keys("palette")), ""))
         held = [[key_of(keys) for keys in keymap.keys(name)] for name in ("hold_pan", "hold_peek")]
-        self.bench.model.set_tips(train=self.actions_["train"].toolTip(), stop=self.actions_["stop"].toolTip())
+        tips = {name: self.actions_[name].toolTip() for name in ("train", "stop", "resume", "training_options")}
+        self.bench.model.set_tips(**tips)
         self.bench.canvas.set_held_keys(pan=held[0], peek=held[1])
         if self.desk is not None:
             self.desk.set_keymap(keymap)

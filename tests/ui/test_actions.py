@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
 
-from segstudio.ui.action_table import ACTIONS, TOOLS, AppState
+from segstudio.ui.action_table import ACTIONS, TOOLS, AppState, ModelState
 from segstudio.ui.actions import ActionSet
 from segstudio.ui.icons import icon_names
 from segstudio.ui.panels.parts import NameEdit
@@ -74,6 +74,7 @@ EVERYTHING = AppState(
     can_undo=True,
     can_redo=True,
     model=True,
+    models=ModelState(previous=True, comparing=True),
     proposal=True,
     classes=True,
     predecessor=True,

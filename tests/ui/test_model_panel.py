@@ -8,21 +8,28 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 
 from segstudio.core.classes import ClassTable
 from segstudio.core.metrics import Scores
-from segstudio.learn.events import Cancelled, Done, Failed, Promoted, RoundDone, Started, StepDone
+from segstudio.learn.events import Cancelled, Done, Failed, Noted, Offered, Promoted, RoundDone, Started, StepDone
+from segstudio.learn.request import TrainSettings
 from segstudio.storage.project import ModelRecord
+from segstudio.ui.option_spec import Choice
 from segstudio.ui.panels.curve import LearningCurve
-from segstudio.ui.panels.model import EMPTY, NO_MODEL, ModelPanel, clock
+from segstudio.ui.panels.model import NO_MODEL, ModelPanel
+from segstudio.ui.panels.run_view import EMPTY, clock
 from segstudio.ui.panels.scores import ScoreTable
+from segstudio.ui.starts import Offers
 from segstudio.ui.theme import LIGHT, Tokens
 
 MakeModel = Callable[..., ModelRecord]
 NAMES = ("background", "nucleus", "debris")
+BACKBONES = (Choice("lite", "EfficientNet-Lite0"), Choice("resnet18", "ResNet-18 (no weights)", here=False))
+STARTS = (Choice("/models/m0002", "m0002 · in use"), Choice("fcn", "FCN (no weights)", "Get it", here=False))
 
 
 @pytest.fixture
@@ -31,7 +38,8 @@ def panel(qtbot: QtBot, tokens: Tokens) -> ModelPanel:
     qtbot.addWidget(made)
     made.resize(296, 900)
     made.set_classes(ClassTable.of(NAMES))
-    made.set_backbones([("lite", "EfficientNet-Lite0", True), ("resnet18", "ResNet-18", False)])
+    made.set_offers(Offers(BACKBONES))
+    made.set_settings(TrainSettings(backbone="lite"))
     with qtbot.waitExposed(made):
         made.show()
     return made
@@ -130,7 +138,7 @@ def test_stopped_and_failed_say_so(panel: ModelPanel) -> None:
 
 def test_train_and_stop(panel: ModelPanel) -> None:
     asked: list[object] = []
-    panel.train_requested.connect(lambda *chosen: asked.append(chosen))
+    panel.train_requested.connect(lambda: asked.append("train"))
     panel.stop_requested.connect(lambda: asked.append("stop"))
     QTest.mouseClick(button(panel, "Train"), Qt.MouseButton.LeftButton)
     panel.set_running(True)
@@ -139,17 +147,114 @@ def test_train_and_stop(panel: ModelPanel) -> None:
     assert not button(panel, "Stop training").isEnabled()
     panel.set_running(False)
     assert button(panel, "Train").isEnabled()
-    assert asked == [("lite", "parameter"), "stop"]
+    assert asked == ["train", "stop"]
+
+
+def choose(panel: ModelPanel, name: str, value: object) -> None:
+    """Choose from a list as a person does."""
+    box = next(box for box in panel.findChildren(QComboBox) if box.accessibleName() == name)
+    assert box.isVisible()
+    at = box.findData(value)
+    box.setCurrentIndex(at)
+    box.activated.emit(at)
+
+
+def offered(panel: ModelPanel, name: str) -> dict[str, bool]:
+    """What a list offers, and whether it can be chosen."""
+    box = next(box for box in panel.findChildren(QComboBox) if box.accessibleName() == name)
+    items = box.model()
+    assert isinstance(items, QStandardItemModel)
+    return {box.itemText(at): items.item(at).isEnabled() for at in range(box.count())}
 
 
 def test_a_backbone_without_weights_can_only_start_at_random(panel: ModelPanel) -> None:
-    panel.set_choice("resnet18", "parameter")
-    assert (panel.backbone, panel.transfer) == ("lite", "parameter")
-    panel.set_choice("resnet18", "none")
-    assert (panel.backbone, panel.transfer) == ("resnet18", "none")
-    combo = next(box for box in panel.findChildren(QComboBox) if box.accessibleName() == "Transfer")
-    combo.setCurrentIndex(combo.findData("feature"))
-    assert (panel.backbone, panel.transfer) == ("lite", "feature")
+    chosen: list[TrainSettings] = []
+    panel.settings_changed.connect(chosen.append)
+    panel.set_settings(TrainSettings(backbone="resnet18"))
+    assert panel.settings.backbone == "lite"
+    assert not offered(panel, "Backbone")["ResNet-18 (no weights)"]
+    choose(panel, "Transfer", "none")
+    choose(panel, "Backbone", "resnet18")
+    assert (chosen[-1].backbone, chosen[-1].transfer) == ("resnet18", "none")
+    choose(panel, "Transfer", "feature")
+    assert (chosen[-1].backbone, chosen[-1].transfer) == ("lite", "feature")
+    assert panel.settings == chosen[-1]
+
+
+def test_a_whole_network_moves_in_only_where_one_is_at_hand(panel: ModelPanel) -> None:
+    assert not offered(panel, "Transfer")["Structure"]
+    panel.set_offers(Offers(BACKBONES, STARTS))
+    assert offered(panel, "Transfer")["Structure"]
+    choose(panel, "Transfer", "structure")
+    assert panel.settings.start == "/models/m0002"
+    assert offered(panel, "From") == {"m0002 · in use": True, "FCN (no weights)": False}
+    assert not any(box.isVisible() for box in panel.findChildren(QComboBox) if box.accessibleName() == "Backbone")
+    choose(panel, "Transfer", "parameter")
+    assert panel.settings.start is None
+
+
+def test_one_line_tells_of_all_other_options(panel: ModelPanel) -> None:
+    asked: list[str] = []
+    panel.options_requested.connect(lambda: asked.append("options"))
+    assert "Automatic decoder and crops, until stopped." in texts(panel)
+    panel.set_settings(TrainSettings(backbone="lite", decoder="unet", crop=192, minutes=5, batch=8))
+    assert "U-Net, 192 px crops, 5 min, 1 other changed." in texts(panel)
+    QTest.mouseClick(button(panel, "Options"), Qt.MouseButton.LeftButton)
+    assert asked == ["options"]
+
+
+def test_a_stopped_run_can_be_resumed_unless_something_is_in_the_way(panel: ModelPanel) -> None:
+    asked: list[str] = []
+    panel.resume_requested.connect(lambda: asked.append("resume"))
+    assert not any(
+        b.isVisible() for b in panel.findChildren(QAbstractButton) if b.accessibleName() == "Resume training"
+    )
+    panel.set_stopped("412 steps, stopped 5 min ago")
+    assert "412 steps, stopped 5 min ago" in texts(panel)
+    QTest.mouseClick(button(panel, "Resume training"), Qt.MouseButton.LeftButton)
+    assert asked == ["resume"]
+    panel.set_running(True)
+    assert "412 steps" not in texts(panel)
+    panel.set_running(False)
+    panel.set_stopped("412 steps, stopped 5 min ago", "The classes have changed since.")
+    assert not button(panel, "Resume training").isEnabled()
+    assert "The classes have changed since." in texts(panel)
+    panel.set_stopped("")
+    assert "The classes have changed since." not in texts(panel)
+
+
+def test_notes_stay_until_the_next_one(panel: ModelPanel) -> None:
+    panel.show_event(Started("cpu", 1, 1))
+    panel.show_event(Noted("memory", "Two crops a batch from now on.", 3, 1.0))
+    panel.show_event(StepDone(4, 0.5, 1.0, 1.0, None))
+    panel.show_event(RoundDone(1, 4, 2.0, scores(0.5, 0.5), None, "Promoted."))
+    assert "Two crops a batch from now on." in texts(panel)
+    panel.show_event(Noted("plateau", "The score has stopped rising.", 9, 3.0))
+    assert "Two crops" not in texts(panel)
+    assert "The score has stopped rising." in texts(panel)
+    panel.show_event(Started("cpu", 1, 1))
+    assert "The score has stopped rising." not in texts(panel)
+
+
+def test_a_model_that_nobody_can_judge_waits_for_a_person(panel: ModelPanel, model_record: MakeModel) -> None:
+    used: list[str] = []
+    panel.use_requested.connect(used.append)
+    panel.show_event(Offered(Path("/models/m0004-lite-parameter"), "Label about 10 more images."))
+    panel.show_event(Cancelled(None, scores(0.7, 0.7), 120, 50.0, 12.0))
+    assert "m0004 is saved, not in use" in texts(panel)
+    assert "Label about 10 more images." in panel.verdict
+    assert "stays" not in panel.verdict
+    QTest.mouseClick(button(panel, "Use m0004-lite-parameter"), Qt.MouseButton.LeftButton)
+    assert used == ["m0004-lite-parameter"]
+    panel.set_models([model_record("m0004-lite-parameter", 0.7, in_use=True)])
+    assert "is saved, not in use" not in texts(panel)
+
+
+def test_the_interval_of_the_score_is_told(panel: ModelPanel) -> None:
+    candidate = Scores(0.71, (0.9,), 0.5, 0.5, 2, 100, interval=(0.66, 0.75))
+    panel.show_event(RoundDone(1, 4, 2.0, candidate, None, "Promoted: better by 0.040 (0.020 to 0.070)."))
+    assert "mean 0.71 (0.66 to 0.75)" in texts(panel)
+    assert "better by 0.040 (0.020 to 0.070)" in panel.verdict
 
 
 def test_models_newest_first_with_a_button_to_use_them(panel: ModelPanel, model_record: MakeModel) -> None:

@@ -124,9 +124,10 @@ class LearningCurve(QWidget):
         self._in_use_line.setVisible(math.isfinite(self._in_use))
         if math.isfinite(self._in_use):
             self._in_use_line.setValue(self._in_use)
-        last = max([2, *self._steps[-1:], *self._score_steps[-1:]])
+        first = min([*self._steps[:1], *self._score_steps[:1]], default=1)  # a run that was resumed begins later
+        last = max([first + 1, *self._steps[-1:], *self._score_steps[-1:]])
         top = max(self._smooth, default=1.0) * 1.1 or 1.0
-        self._plot.setXRange(1, last, padding=0.0)
+        self._plot.setXRange(first, last, padding=0.0)
         self._plot.setYRange(0, top, padding=0.0)
         t = self._tokens
         self._loss_legend.setText(_legend("loss", self._smooth, _loss_color(t)))
