@@ -33,7 +33,8 @@ from segstudio.learn.networks import build_network
 from segstudio.learn.prediction import predict
 from segstudio.learn.request import TrainRequest, TrainSettings
 from segstudio.learn.saving import LoadedModel
-from segstudio.learn.training import fit, lower_priority
+from segstudio.learn.training import fit
+from segstudio.learn.turns import lower_priority
 from segstudio.storage.cards import ModelCard
 from segstudio.ui.canvas.canvas import Canvas
 

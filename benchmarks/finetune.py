@@ -1,190 +1,264 @@
-"""How well our training does in a few minutes, beside a plain loop with the same backbone, crops and minutes.
+"""How our training does beside a plain loop: same backbone and weights, same device, threads and seed, in one run.
 
-    python benchmarks/finetune.py --dataset camvid --minutes 3 --seed 0
+    python benchmarks/finetune.py --what all --out finetune.json
+    python benchmarks/finetune.py --what score minutes --datasets camvid nuclei_dsb2018 --minutes 5
 
-Prints one JSON object on stdout and progress on stderr. The datasets are folders with images, masks and dataset.json.
+Prints one JSON object with a row a figure on stdout, a table and progress on stderr. `--out` is brought up to date with
+every row, since all of it takes hours. The datasets are folders with images, masks and dataset.json.
+
+speed       crops a second against the plain loop, with the same network and batch
+minutes     training time until our candidate has what the plain loop has after three minutes
+half        mean IoU of a run of ours that ends after half of those three minutes, against that of the plain loop
+score       mean IoU after five minutes, against the plain loop's
+sparse      strokes over 1 % of the pixels, against all pixels labelled
+features    steps a second of feature transfer with stored features, against without
+prediction  tiled against one pass on an image that fits
+waiting     how long a prediction takes while a run trains
 """
 
 import argparse
 import json
+import math
+import os
+import platform
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-import segmentation_models_pytorch as smp
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import torch
-from torch import nn
 
-from segstudio.core.arrays import I64, U8
-from segstudio.core.classes import VOID, ClassTable
-from segstudio.core.labels import LabelledImage, Split
-from segstudio.core.metrics import Scores, confusion_matrix
-from segstudio.learn import events
-from segstudio.learn.backbones import Backbone, find_backbone
-from segstudio.learn.request import TrainRequest, TrainSettings
-from segstudio.learn.saving import load_model
-from segstudio.learn.scoring import score
-from segstudio.learn.training import fit
-from segstudio.learn.weights import load_encoder_weights
-from segstudio.storage.images import read_image
-from segstudio.storage.masks import read_mask
+from benchmarks import finetune_speed
+from benchmarks.finetune_cases import (
+    Case,
+    Row,
+    Trained,
+    reached,
+    rounded,
+    say,
+    score_of,
+    train_ours,
+    try_case,
+    with_strokes,
+)
+from benchmarks.finetune_plain import DECODERS, train_plain
+from segstudio.learn.planning import settle
+from segstudio.learn.request import TrainSettings
+from segstudio.storage.atomic import write_text
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-PLAIN_BATCH = 8
-Report = dict[str, object]
-Images = tuple[LabelledImage, ...]
-
-
-def say(line: str) -> None:
-    """One line of progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def load_dataset(folder: Path) -> tuple[ClassTable, Images]:
-    """Classes and labelled images of a dataset folder, with its own splits."""
-    described = json.loads((folder / "dataset.json").read_text())
-    classes = ClassTable.of(item["name"] for item in described["classes"])
-    images = []
-    parts: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "validation"))
-    for name, split in parts:
-        for relative in described["splits"][name]:
-            path = folder / relative
-            mask = read_mask(folder / "masks" / f"{path.stem}.png", classes=len(classes))
-            images.append(LabelledImage.pack(key=path.stem, path=path, split=split, revision=1, annotation=mask))
-    return classes, tuple(images)
+WHAT = ("speed", "minutes", "half", "score", "sparse", "features", "prediction", "waiting")
+DATASETS = ("camvid", "nuclei_dsb2018", "isbi_membrane", "cxr_lungs", "hrf_vessels", "chase_vessels", "ct_dicom")
+EARLY = 3 / 5  # of the minutes: when the plain loop's score becomes the goal
+SHARE = 0.01  # of the pixels, as strokes
+MARKS = tuple(part / 20 for part in (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20))  # of the minutes: copies of our candidate
 
 
-def train_ours(settings: TrainSettings, classes: ClassTable, images: Images) -> Report:
-    """Our training; scored in full by the model it leaves behind."""
-    rounds: list[dict[str, float]] = []
-    ended: list[events.Ending] = []
+class Report:
+    """The rows so far, on disk as soon as they are there.
 
-    def emit(event: events.Event) -> None:
-        if isinstance(event, events.RoundDone) and event.candidate is not None:
-            rounds.append({"seconds": round(event.seconds, 1), "miou": round(event.candidate.miou, 4)})
-            say(f"ours: {event.seconds:.0f} s, step {event.step}, mean IoU {event.candidate.miou:.3f}")
-        elif isinstance(event, events.Done | events.Failed | events.Cancelled):
-            ended.append(event)
+    Args:
+        out: file to keep up to date, or None.
+        about: what holds for all of them.
+    """
 
-    with tempfile.TemporaryDirectory() as folder:
-        request = TrainRequest(settings, classes, images, Path(folder))
-        fit(request, emit, threading.Event())
-        done = ended[0]
-        if not isinstance(done, events.Done) or done.model is None:
-            raise SystemExit(f"our training ended with {done}")
-        validation = [image for image in images if image.split == "validation"]
-        scores = score(load_model(done.model), validation, classes=len(classes))
-    return _report(scores, done.steps, done.seconds, done.images_per_second) | {"rounds": rounds}
+    def __init__(self, out: Path | None, about: Row) -> None:
+        self.rows: list[Row] = []
+        self._out = out
+        self._about = about
 
+    def add(self, what: str, dataset: str, row: Row) -> None:
+        """Take in a row, and show it."""
+        self.rows.append({"what": what, "dataset": dataset, **row})
+        say(_line(self.rows[-1]))
+        if self._out is not None:
+            write_text(self._out, self.text())
 
-def train_plain(settings: TrainSettings, classes: ClassTable, images: Images) -> Report:
-    """What anyone would write first: FPN at its published width, AdamW, cross-entropy, random crops."""
-    assert settings.minutes is not None
-    backbone = find_backbone(settings.backbone)
-    torch.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    network = smp.FPN(f"tu-{backbone.encoder}", encoder_weights=None, classes=len(classes))
-    load_encoder_weights(network.encoder.model, backbone)
-    decoder = [*network.decoder.parameters(), *network.segmentation_head.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": network.encoder.parameters(), "lr": 3e-4}, {"params": decoder, "lr": 1e-3}]
-    )
-    pairs = [(_rgb(image.path), image.annotation()) for image in images if image.split == "train"]
-    network.train()
-    began = time.perf_counter()
-    steps = 0
-    while (seconds := time.perf_counter() - began) < settings.minutes * 60:
-        drawn = [_plain_crop(*pairs[int(rng.integers(len(pairs)))], settings.crop or 256, rng) for _ in range(PLAIN_BATCH)]
-        logits = network(_normalised(np.stack([pixels for pixels, _ in drawn]), backbone))
-        target = torch.from_numpy(np.stack([labels for _, labels in drawn]).astype(np.int64))
-        loss = nn.functional.cross_entropy(logits, target, ignore_index=VOID)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        steps += 1
-        if steps % 20 == 0:
-            say(f"plain: {seconds:.0f} s, step {steps}, loss {loss.item():.3f}")
-    seconds = time.perf_counter() - began
-    scores = _score_plain(network.eval(), images, backbone, len(classes))
-    return _report(scores, steps, seconds, steps * PLAIN_BATCH / seconds)
+    def text(self) -> str:
+        """All of it as JSON."""
+        return json.dumps({**self._about, "rows": self.rows}, indent=1)
 
 
-def _plain_crop(pixels: U8, labels: U8, crop: int, rng: np.random.Generator) -> tuple[U8, U8]:
-    scale = rng.uniform(0.6, 1.6)
-    size = (max(crop, round(pixels.shape[1] * scale)), max(crop, round(pixels.shape[0] * scale)))
-    pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    y, x = (int(rng.integers(length - crop + 1)) for length in labels.shape)
-    window = slice(y, y + crop), slice(x, x + crop)
-    step = -1 if rng.random() < 0.5 else 1
-    return pixels[window][:, ::step], labels[window][:, ::step]
+def _line(row: Row) -> str:
+    bar, met = row.get("bar", ""), {True: "yes", False: "NO"}.get(bool(row["met"]), "") if "met" in row else ""
+    figure = row.get("figure", row.get("skipped", ""))
+    return f"{row['what']!s:11} {row['dataset']!s:16} {figure!s:>10} {bar!s:>6} {met:4}"
 
 
-def _score_plain(network: nn.Module, images: Images, backbone: Backbone, classes: int) -> Scores:
-    confusion: I64 = np.zeros((classes, classes + 1), np.int64)
-    validation = [image for image in images if image.split == "validation"]
-    for image in validation:
-        pixels = _rgb(image.path)
-        height, width = pixels.shape[:2]
-        padded = cv2.copyMakeBorder(pixels, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
-        with torch.inference_mode():
-            best = network(_normalised(np.asarray(padded, np.uint8)[None], backbone))[0].argmax(0)
-        confusion += confusion_matrix(image.annotation(), best[:height, :width].numpy().astype(np.uint8), classes)
-    return Scores.of(confusion, images=len(validation))
+class Learning:
+    """The long runs on one dataset; each is made once, whichever figures need it.
 
+    Args:
+        case: the dataset.
+        settings: ours, with the minutes of a run.
+    """
 
-def _rgb(path: Path) -> U8:
-    pixels = read_image(path).display()
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
+    def __init__(self, case: Case, settings: TrainSettings) -> None:
+        assert settings.minutes is not None
+        self._case, self._settings = case, settings
+        self._seconds = settings.minutes * 60
+        self._plain: dict[str, dict[float, float]] = {}
+        self._trained: Trained | None = None
+        self._score = math.nan
 
+    def plain(self) -> dict[str, dict[float, float]]:
+        """Mean IoU of the plain loop by decoder and seconds."""
+        marks = (EARLY * self._seconds, self._seconds)
+        for decoder in DECODERS:
+            if decoder not in self._plain:
+                trained = train_plain(self._case, decoder, self._settings.backbone, marks, self._settings.seed)
+                self._plain[decoder] = trained.scores
+        return self._plain
 
-def _normalised(pixels: U8, backbone: Backbone) -> torch.Tensor:
-    values = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))).float() / 255
-    return (values - torch.tensor(backbone.mean)[:, None, None]) / torch.tensor(backbone.std)[:, None, None]
+    def best_plain(self, part: float) -> tuple[float, str]:
+        """The better plain loop after a part of the minutes: its mean IoU, and which it was."""
+        scores = [(scores[part * self._seconds], decoder) for decoder, scores in self.plain().items()]
+        return max(scores)
 
+    def ours(self) -> float:
+        """Mean IoU of the model that our run leaves; nan when it leaves none."""
+        self._run()
+        return self._score
 
-def _report(scores: Scores, steps: int, seconds: float, speed: float) -> Report:
-    return {
-        "miou": round(scores.miou, 4),
-        "per_class_iou": [None if value is None else round(value, 4) for value in scores.per_class_iou],
-        "steps": steps,
-        "seconds": round(seconds, 1),
-        "images_per_second": round(speed, 2),
-    }
+    def _run(self) -> Trained:
+        if self._trained is None:
+            with tempfile.TemporaryDirectory() as folder:
+                marks = [mark * self._seconds for mark in MARKS]
+                self._trained = train_ours(self._case, self._settings, Path(folder), marks)
+            if self._trained.model is not None:
+                self._score = score_of(self._trained.model, self._case)
+            say(f"  ours: {self._score:.3f} after {self._trained.steps} steps")
+        return self._trained
+
+    def minutes(self) -> Row:
+        """Time until our candidate is where the plain loop was after three minutes, within one long run of ours."""
+        goal, decoder = self.best_plain(EARLY)
+        seconds, curve = reached(self._run(), self._case, goal)
+        share = None if seconds is None else round(seconds / (EARLY * self._seconds), 3)
+        return {
+            "figure": share,
+            "bar": 0.5,
+            "met": share is not None and share <= 0.5,
+            "goal": round(goal, 4),
+            "plain_decoder": decoder,
+            "plain_seconds": EARLY * self._seconds,
+            "our_seconds": seconds,
+            "curve": curve,
+            "ours_at_the_end": rounded(self.ours()),
+        }
+
+    def half(self) -> Row:
+        """The same with a run of ours that is told to end after half the time; its own schedule is over then."""
+        goal, _ = self.best_plain(EARLY)
+        settings = replace(self._settings, minutes=EARLY * self._seconds / 60 / 2)
+        with tempfile.TemporaryDirectory() as folder:
+            trained = train_ours(self._case, settings, Path(folder))
+        ours = math.nan if trained.model is None else score_of(trained.model, self._case)
+        return {
+            "figure": rounded(ours - goal),
+            "bar": 0.0,
+            "met": ours >= goal,
+            "ours": rounded(ours),
+            "goal": rounded(goal),
+        }
+
+    def score(self) -> Row:
+        """Our model after five minutes against the better plain loop's."""
+        plain, decoder = self.best_plain(1)
+        margin = self.ours() - plain
+        return {
+            "figure": rounded(margin),
+            "bar": 0.0,
+            "met": margin >= 0,
+            "ours": rounded(self.ours()),
+            "plain": rounded(plain),
+            "plain_decoder": decoder,
+            "plain_by_decoder": {name: rounded(scores[self._seconds]) for name, scores in self.plain().items()},
+            "our_decoder": settle(self._settings, self._case.images).decoder,
+            "notes": self._run().notes,
+        }
+
+    def sparse(self) -> Row:
+        """The share of our score that is left when just strokes are labelled."""
+        case = with_strokes(self._case, SHARE, self._settings.seed)
+        with tempfile.TemporaryDirectory() as folder:
+            trained = train_ours(case, self._settings, Path(folder))
+        strokes = math.nan if trained.model is None else score_of(trained.model, self._case)
+        share = strokes / self.ours()
+        return {
+            "figure": rounded(share),
+            "bar": 0.9,
+            "met": share >= 0.9,
+            "strokes": rounded(strokes),
+            "all_pixels": rounded(self.ours()),
+        }
 
 
 def main() -> None:
-    """Train both, one after the other, and print what came out."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="camvid", help="folder, or name of one in ../shared/data")
-    parser.add_argument("--minutes", type=float, default=3.0, help="of training, for each of the two")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("ours", "plain"), help="train one of the two only")
-    arguments = parser.parse_args()
-    folder = Path(arguments.dataset)
-    classes, images = load_dataset(folder if folder.is_dir() else DATA / arguments.dataset)
-    settings = TrainSettings(minutes=arguments.minutes, seed=arguments.seed, device="cpu")
-    loops: dict[str, Callable[[TrainSettings, ClassTable, Images], Report]] = {"ours": train_ours, "plain": train_plain}
-    result: Report = {
-        "dataset": folder.name,
+    """Make the figures asked for, and print them."""
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    settings = TrainSettings(minutes=arguments.minutes, seed=arguments.seed, device=arguments.device)
+    about: Row = {
         "minutes": arguments.minutes,
         "seed": arguments.seed,
-        "threads": torch.get_num_threads(),
-        "batch": {"ours": settings.batch, "plain": PLAIN_BATCH},
+        "device": arguments.device,
+        "threads": arguments.threads,
+        "processors": os.cpu_count(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
     }
-    reached = {}
-    for name, loop in loops.items():
-        if arguments.only in (None, name):
-            result[name] = report = loop(settings, classes, images)
-            reached[name] = float(str(report["miou"]))
-    if len(reached) == 2:
-        result["margin"] = round(reached["ours"] - reached["plain"], 4)
-    print(json.dumps(result, indent=1))
+    report = Report(arguments.out, about)
+    chosen = WHAT if "all" in arguments.what else arguments.what
+    for name in arguments.datasets:
+        case = try_case(name)
+        if isinstance(case, str):
+            report.add("-", name, {"skipped": case})
+            continue
+        say(f"{case.name}: {len(case.of('train'))} images train, {len(case.of('validation'))} validate")
+        for what, figure in _figures(case, settings, arguments.seconds).items():
+            if what in chosen:
+                report.add(what, case.name, figure())
+    _average(report)
+    say("\n" + "\n".join(map(_line, report.rows)))
+    print(report.text())
+
+
+def _figures(case: Case, settings: TrainSettings, seconds: float) -> dict[str, Callable[[], Row]]:
+    learning = Learning(case, settings)
+    return {
+        "speed": lambda: finetune_speed.speed(case, settings, seconds),
+        "minutes": learning.minutes,
+        "half": learning.half,
+        "score": learning.score,
+        "sparse": learning.sparse,
+        "features": lambda: finetune_speed.features(case, settings, seconds),
+        "prediction": lambda: finetune_speed.tiled(case, settings),
+        "waiting": lambda: finetune_speed.waiting(case, settings, seconds),
+    }
+
+
+def _average(report: Report) -> None:
+    """The bar for scores is one for the mean over all datasets."""
+    margins = [float(str(row["figure"])) for row in report.rows if row["what"] == "score" and row["figure"] is not None]
+    if margins:
+        mean = sum(margins) / len(margins)
+        report.add("score", "mean of all", {"figure": round(mean, 4), "bar": 0.03, "met": mean >= 0.03})
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", nargs="+", choices=(*WHAT, "all"), default=["all"], help="figures to make")
+    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help="folders, or names in ../shared/data")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of every long run; the goal is set at 3/5 of them")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of every run that is only timed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", choices=("cpu",), help="the plain loop knows the CPU only")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that torch computes with")
+    parser.add_argument("--out", type=Path, help="JSON file that is brought up to date after every figure")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
