@@ -23,7 +23,7 @@ from segstudio.core.proposal import Proposal
 from segstudio.errors import Cancelled, ImageError, MaskError, ModelError, ProjectError, SegStudioError, UsageError
 from segstudio.learn.group import Group
 from segstudio.storage.atomic import write_bytes
-from segstudio.storage.cards import CARD, WEIGHTS, ModelCard, read_card
+from segstudio.storage.cards import CARD, WEIGHTS, ModelCard
 from segstudio.storage.images import find_images
 from segstudio.storage.masks import encode_grey, read_text, write_mask
 from segstudio.storage.naming import PROJECT_FILE
@@ -31,6 +31,7 @@ from segstudio.storage.outputs import MARK, check_targets, is_output
 from segstudio.storage.project import Project
 
 if TYPE_CHECKING:
+    from segstudio.learn.saving import LoadedModel
     from segstudio.learn.tta import Tta
 
 CONFIDENCE_SUFFIX = ".confidence.png"
@@ -88,13 +89,17 @@ def predict(
             job = _Job(paths, images, out, _classes_of(model), confidence=confidence)
             check_targets(job.targets(), [*paths, *inside, *_images_of(model)])
             _check_writable(out)
+            from segstudio.learn.device import pick_device
+            from segstudio.learn.saving import load_model
+
+            loaded = load_model(folder, pick_device(group.place(device)))
             with (
                 speaker.progress("Predicting", len(paths)) as update,
                 stoppable("Stopping; the masks written so far are kept.") as stop,
             ):
                 try:
                     with group.section():
-                        done = job.run(group, folder, stop.event, views, device, resume=resume)
+                        done = job.run(group, loaded, folder, stop.event, views, resume=resume)
                         for number, (path, problem) in enumerate(done, 1):
                             if problem:
                                 speaker.problem(problem)
@@ -113,8 +118,16 @@ def predict(
 
 def _predict_along(group: Group, device: str, stop: Stop) -> None:
     """The part of a process that is not the first."""
+    from segstudio.learn.device import pick_device
+    from segstudio.learn.saving import load_model
+
+    def given() -> _Work:
+        raise AssertionError("only the first process knows it")
+
+    place = pick_device(group.place(device))
     with contextlib.suppress(Cancelled), group.section():
-        for _ in _predicted(group, None, device, stop.event):
+        work = group.once(given)
+        for _ in _predicted(group, load_model(work.folder, place), work, stop.event):
             pass
 
 
@@ -184,26 +197,31 @@ class _Job:
                 yield _confidence_of(mask)
 
     def run(
-        self, group: Group, folder: Path, cancel: threading.Event, tta: "Tta", device: str, *, resume: bool
+        self,
+        group: Group,
+        model: "LoadedModel",
+        folder: Path,
+        cancel: threading.Event,
+        tta: "Tta",
+        *,
+        resume: bool,
     ) -> Iterator[tuple[Path, str]]:
         """Predict the images; yields each with its problem, empty when it has a mask.
 
         Args:
             group: the processes that share the images; the others are in `_predict_along`.
+            model: loaded from `folder`.
             folder: of the model.
             cancel: stops it.
             tta: test-time augmentation.
-            device: see `segstudio.learn.device.pick_device`.
             resume: leave masks alone that this call would write again.
 
         Raises:
             Cancelled: `cancel` was set.
-            ModelError: when the model cannot be loaded.
             ProjectError: when the folder cannot be written.
         """
-        card = read_card(folder)
-        classes = self._classes or _Classes(class_table(card), None)
-        origin = _Origin.of(folder, card, classes, tta)
+        classes = self._classes or _Classes(class_table(model.card), None)
+        origin = _Origin.of(folder, model.card, classes, tta)
         wanted: list[_Wanted] = []
         taken: dict[Path, Path] = {}
         for path, mask in self._masks.items():
@@ -222,7 +240,8 @@ class _Job:
         if group.size > 1:  # they go image by image together: those of one size at a time
             wanted.sort(key=lambda item: _bytes_of(item.path), reverse=True)
         self._began = time.perf_counter()
-        for path, problem in _predicted(group, _Work(folder, classes, wanted, tta, self._confidence), device, cancel):
+        work = group.once(lambda: _Work(folder, classes, wanted, tta, self._confidence))
+        for path, problem in _predicted(group, model, work, cancel):
             if problem:
                 self.problems.append(problem)
             else:
@@ -264,24 +283,16 @@ class _Work:
     confidence: bool
 
 
-def _predicted(group: Group, work: _Work | None, device: str, cancel: threading.Event) -> Iterator[tuple[Path, str]]:
+def _predicted(group: Group, model: "LoadedModel", work: _Work, cancel: threading.Event) -> Iterator[tuple[Path, str]]:
     """Predict a share of the images; yields those of all processes, each with its problem.
 
     Args:
         group: the processes; they go on from image to image together, so that each knows when another one has failed.
-        work: None in all but the first process.
-        device, cancel: as for `_Job.run`.
+        model, cancel: as for `_Job.run`.
+        work: the same for all.
     """
-    from segstudio.learn.device import pick_device
     from segstudio.learn.prediction import predict_files
-    from segstudio.learn.saving import load_model
 
-    def given() -> _Work:
-        assert work is not None
-        return work
-
-    work = group.once(given)
-    model = load_model(work.folder, pick_device(group.place(device)))
     mine = {item.path: item for item in work.wanted[group.rank :: group.size]}
     found = predict_files(model, mine, indices=work.classes.indices, cancel=cancel, tta=work.tta)
     for _ in range(0, len(work.wanted), group.size):

@@ -55,14 +55,14 @@ def boundary_scores(counts: I64) -> list[float | None]:
         counts: ``int64 (K, 4)``, see `boundary_counts`; the sum over images pools them.
 
     Returns:
-        Values in 0..1; None for a class with no boundary on either side.
+        Values in 0..1; None for a class that no labelled boundary is of, as where only strokes are labelled.
     """
     scores: list[float | None] = []
     for predicted, right, true, found in counts.tolist():
-        if not predicted and not true:
+        if not true:
             scores.append(None)
             continue
-        precision, recall = right / max(predicted, 1), found / max(true, 1)
+        precision, recall = right / max(predicted, 1), found / true
         scores.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
     return scores
 

@@ -106,15 +106,14 @@ class _Run:
     def __init__(
         self, request: TrainRequest, emit: Emit, cancel: threading.Event, refresh: Refresh | None, group: Group
     ) -> None:
-        self._request, self._emit, self._cancel, self._refresh = request, emit, cancel, refresh
-        self._group = group
+        self._request, self._emit, self._cancel, self._refresh, self._group = request, emit, cancel, refresh, group
         stopped, self._not_resumed = group.once(lambda: stopped_run(request))
         settings = request.settings if stopped is None else resumed_settings(stopped, request.settings)
         check_settings(settings)
         self._settings = settings = settle(settings, request.images)
-        self._images = request.images
+        self._images = images = request.images
         self._cache = ImageCache(settings.cache_bytes)
-        self._channels = network_channels(self._images) if stopped is None else int(stopped.content["channels"])
+        self._channels = int(stopped.content["channels"]) if stopped else group.once(lambda: network_channels(images))
         self._labels = read_labels(
             self._images,
             len(request.classes),
@@ -143,9 +142,7 @@ class _Run:
         )
         self._budget = Budget(None if settings.minutes is None else settings.minutes * 60, settings.steps)
         self._rounds = Rounds(self._budget, progress.seconds, pause=request.pace.seconds if request.pace else None)
-        self._plateau = Plateau()
-        self._on_plateau = False
-        self._thaw_all = False
+        self._plateau, self._on_plateau, self._thaw_all = Plateau(), False, False
         self._stages: tuple[Stepper, int] | None = None  # how many its encoder has
         self._thawed: tuple[Stepper, int] | None = None  # how many of them learn
         self._notes: list[tuple[events.NoteKind, str]] = []  # from before `Started`

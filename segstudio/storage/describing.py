@@ -21,7 +21,7 @@ def describe(card: ModelCard, defaults: Mapping[str, Any] | None = None) -> list
     if card.start:
         parts.append(f"from {card.start}")
     if card.channels != 3:
-        parts.append(f"{card.channels} channels")
+        parts.append("1 channel" if card.channels == 1 else f"{card.channels} channels")
     lines = [
         f"Model: {card.name}",
         f"Made: {card.created or 'unknown'}",

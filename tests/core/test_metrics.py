@@ -90,7 +90,7 @@ def test_the_mean_boundary_score_is_over_classes_with_a_true_boundary() -> None:
     matrix = confusion_matrix(np.array([[0, 1]], np.uint8), np.array([[0, 2]], np.uint8), 3)
     counts = np.array([[4, 4, 4, 4], [0, 0, 4, 0], [4, 0, 0, 0]], np.int64)
     scores = Scores.of(matrix, images=1, boundaries=counts, interval=(float("nan"), float("nan")))
-    assert scores.per_class_boundary == (1.0, 0.0, 0.0)
+    assert scores.per_class_boundary == (1.0, 0.0, None)
     assert scores.boundary == 0.5
     assert scores.interval is None
     assert Scores.of(matrix, images=1, interval=(0.1, 0.2)).interval == (0.1, 0.2)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from torch import nn
 
 from segstudio.core.classes import ClassTable
 from segstudio.core.labels import LabelledImage
-from segstudio.learn import events
+from segstudio.errors import UsageError
+from segstudio.learn import distributed, events
 from segstudio.learn.data import ImageCache, TrainingSet
 from segstudio.learn.group import ALONE
+from segstudio.learn.launch import Launch
 from segstudio.learn.losses import segmentation_loss
 from segstudio.learn.memory import Rung
 from segstudio.learn.request import LOSSES, LossKind, LossSettings, Optimisation, TrainRequest, TrainSettings
@@ -220,3 +223,27 @@ def test_norms_that_rest_are_left_alone() -> None:
     assert type(network[0]) is nn.BatchNorm2d
     assert isinstance(network[1][0], SyncedNorm)  # type: ignore[index]
     assert list(network.state_dict()) == names
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "local", "line"),
+    [
+        ("cuda", "auto", 1, ""),
+        ("cuda", "cuda", 2, "more processes than GPUs"),
+        ("cuda", "cuda:1", 0, "one device for all"),
+        ("mps", "auto", 0, "MPS"),
+    ],
+)
+def test_each_process_has_a_gpu_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, kind: str, name: str, local: int, line: str
+) -> None:
+    monkeypatch.setattr(distributed, "pick_device", lambda _: torch.device(kind))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(distributed.Ranks, "once", lambda _, work: work())
+    monkeypatch.setattr(distributed.Ranks, "section", lambda _: nullcontext())
+    group = distributed.Ranks(Launch(rank=local, size=3, local=local))
+    if line:
+        with pytest.raises(UsageError, match=line):
+            group.place(name)
+    else:
+        assert group.place(name) == "cuda"  # of which each means its own
