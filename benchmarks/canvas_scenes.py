@@ -27,13 +27,13 @@ from segstudio.core.scene import Scene
 from segstudio.core.tools.base import Kit, Palette, ToolName
 from segstudio.core.tools.catalogue import make_tools
 from segstudio.core.view import View
-from segstudio.learn.backbones import find_backbone
+from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.events import Event, StepDone
-from segstudio.learn.networks import build_network
-from segstudio.learn.prediction import predict
+from segstudio.learn.networks.network import build_network
+from segstudio.learn.networks.saving import LoadedModel
+from segstudio.learn.prediction.predicting import predict
 from segstudio.learn.request import TrainRequest, TrainSettings
-from segstudio.learn.saving import LoadedModel
-from segstudio.learn.training import fit
+from segstudio.learn.training.loop import fit
 from segstudio.learn.turns import lower_priority
 from segstudio.storage.cards import ModelCard
 from segstudio.ui.canvas.canvas import Canvas

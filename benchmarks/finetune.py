@@ -45,8 +45,8 @@ from benchmarks.finetune_cases import (
     with_strokes,
 )
 from benchmarks.finetune_plain import DECODERS, train_plain
-from segstudio.learn.planning import settle
 from segstudio.learn.request import TrainSettings
+from segstudio.learn.training.planning import settle
 from segstudio.storage.atomic import write_text
 
 WHAT = ("speed", "minutes", "half", "score", "sparse", "features", "prediction", "waiting")

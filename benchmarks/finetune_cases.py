@@ -19,13 +19,13 @@ from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.labels import LabelledImage, Split
 from segstudio.errors import SegStudioError
 from segstudio.learn import events
-from segstudio.learn.backbones import Backbone
-from segstudio.learn.data import ImageCache
+from segstudio.learn.backbones.registry import Backbone
+from segstudio.learn.crops.data import ImageCache
+from segstudio.learn.judging.scoring import score
+from segstudio.learn.networks.saving import LoadedModel, class_entries, load_model
 from segstudio.learn.request import TrainRequest, TrainSettings
-from segstudio.learn.saving import LoadedModel, class_entries, load_model
-from segstudio.learn.scoring import score
-from segstudio.learn.stepping import Stepper
-from segstudio.learn.training import fit
+from segstudio.learn.training.loop import fit
+from segstudio.learn.training.stepping import Stepper
 from segstudio.storage.cards import ModelCard
 from segstudio.storage.headers import read_header
 from segstudio.storage.masks import read_mask

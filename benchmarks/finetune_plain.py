@@ -14,10 +14,10 @@ from torch import nn
 from benchmarks.finetune_cases import Case, State, card_for, copied, say, score_of
 from segstudio.core.arrays import I64, U8
 from segstudio.core.classes import VOID
-from segstudio.learn.backbones import Backbone, find_backbone
-from segstudio.learn.networks import SegmentationNetwork
-from segstudio.learn.saving import LoadedModel
-from segstudio.learn.weights import load_encoder_weights
+from segstudio.learn.backbones.registry import Backbone, find_backbone
+from segstudio.learn.backbones.weights import load_encoder_weights
+from segstudio.learn.networks.network import SegmentationNetwork
+from segstudio.learn.networks.saving import LoadedModel
 from segstudio.storage.images import read_image
 
 DECODERS = ("FPN", "Unet")

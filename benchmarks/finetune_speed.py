@@ -16,14 +16,14 @@ from benchmarks.finetune_cases import Case, Row, Trained, rounded, say, score_of
 from benchmarks.finetune_plain import Crops, step_times
 from segstudio.core.arrays import U8
 from segstudio.learn import events
-from segstudio.learn.backbones import find_backbone
-from segstudio.learn.data import readable_pixels
-from segstudio.learn.networks import build_network
-from segstudio.learn.planning import settle
-from segstudio.learn.prediction import predict
+from segstudio.learn.backbones.registry import find_backbone
+from segstudio.learn.crops.data import readable_pixels
+from segstudio.learn.networks.network import build_network
+from segstudio.learn.networks.saving import LoadedModel
+from segstudio.learn.prediction.predicting import predict
 from segstudio.learn.request import Optimisation, TrainRequest, TrainSettings
-from segstudio.learn.saving import LoadedModel
-from segstudio.learn.training import fit
+from segstudio.learn.training.loop import fit
+from segstudio.learn.training.planning import settle
 from segstudio.learn.turns import prediction_first
 
 ROUNDS = 2  # of each kind, by turns, so that a busy minute of the machine hits both

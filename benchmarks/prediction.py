@@ -21,11 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from segstudio.core.arrays import U8
-from segstudio.learn import prediction, tiling
-from segstudio.learn.backbones import find_backbone
-from segstudio.learn.networks import SegmentationNetwork, build_network, on_device
-from segstudio.learn.prediction import predict
-from segstudio.learn.saving import LoadedModel, load_model
+from segstudio.learn.backbones.registry import find_backbone
+from segstudio.learn.networks.network import SegmentationNetwork, build_network, on_device
+from segstudio.learn.networks.saving import LoadedModel, load_model
+from segstudio.learn.prediction import predicting as prediction
+from segstudio.learn.prediction import tiling
+from segstudio.learn.prediction.predicting import predict
 from segstudio.storage.cards import ModelCard
 from segstudio.storage.images import read_image
 

@@ -74,7 +74,7 @@ def test_imports_point_down() -> None:
         ("core/tools/wand.py", "from segstudio.ui.background import Worker"),
         ("storage/masks.py", "def f():\n    from segstudio.learn.events import Done"),
         ("storage/masks.py", "import torch"),
-        ("learn/losses.py", "from segstudio.cli import app"),
+        ("learn/training/losses.py", "from segstudio.cli import app"),
         ("cli/app.py", "def f():\n    from segstudio.ui import app"),
         ("ui/jobs.py", "import torch"),
         ("ui/jobs.py", "import segstudio.cli.app"),
@@ -112,10 +112,10 @@ from segstudio.__main__ import main
 from segstudio.core.classes import ClassTable
 from segstudio.core.tools.base import Kit, Palette, Pointer
 from segstudio.core.tools.brush import BrushTool
-from segstudio.learn.prediction import predict
+from segstudio.learn.prediction.predicting import predict
 from segstudio.learn.request import TrainSettings
-from segstudio.learn.runs import train_project
-from segstudio.learn.saving import load_model
+from segstudio.learn.training.runs import train_project
+from segstudio.learn.networks.saving import load_model
 from segstudio.storage.images import read_image
 from segstudio.storage.project import Project
 

@@ -17,7 +17,7 @@ from segstudio.core.classes import ClassTable
 from segstudio.core.curves import BLOCKS, sparkline
 from segstudio.core.labels import LabelledImage
 from segstudio.errors import TrainingError, UsageError
-from segstudio.learn.comparison import (
+from segstudio.learn.comparison.plan import (
     DEFAULT_MINUTES,
     DEFAULT_TRANSFERS,
     Comparison,
@@ -31,9 +31,9 @@ from segstudio.learn.comparison import (
     RowStepped,
     plan_comparison,
 )
-from segstudio.learn.comparison_report import check_report_folder, data_of, save_report
+from segstudio.learn.comparison.report import check_report_folder, data_of, save_report
+from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.learn.request import TRANSFERS, TrainSettings
-from segstudio.learn.structures import STRUCTURES
 from segstudio.storage.project import Project
 
 _DEFAULTS = TrainSettings()
@@ -141,9 +141,9 @@ def run_comparison(
         What was found, and the exit code: 0, or 128 plus the signal's number.
 
     Raises:
-        SegStudioError: as `segstudio.learn.comparing.compare`, and TrainingError when every row failed.
+        SegStudioError: as `segstudio.learn.comparison.runner.compare`, and TrainingError when every row failed.
     """
-    from segstudio.learn.comparing import compare as train_all
+    from segstudio.learn.comparison.runner import compare as train_all
 
     for note in plan.notes:
         out.say(note)

@@ -75,7 +75,7 @@ def _loop(project: Project, settings: TrainSettings, out: Output) -> int:
         return code
     if in_use is None:
         raise ModelError("has no model yet", remedy="Train longer: --minutes 2", path=project.folder)
-    from segstudio.learn.sweep import predict_project
+    from segstudio.learn.prediction.sweep import predict_project
 
     with out.progress("Predicting", 1.0) as update:
         predict_project(project, progress=lambda seen: update(seen.done / seen.total, seen.key), device=settings.device)

@@ -253,10 +253,10 @@ def _evaluate_project(folder: Path, wanted: _Wanted, out: Output) -> int:
         model = model_folder(folder) if wanted.model is None else model_named(project, wanted.model).folder
         against = None if wanted.against is None else model_named(project, wanted.against).folder
         names, indices = list(project.classes.names), project.class_indices()
-    from segstudio.learn.data import ImageCache
+    from segstudio.learn.crops.data import ImageCache
     from segstudio.learn.device import pick_device
-    from segstudio.learn.saving import load_model
-    from segstudio.learn.scoring import ImageScore, confusions_of, pooled, score_images
+    from segstudio.learn.judging.scoring import ImageScore, confusions_of, pooled, score_images
+    from segstudio.learn.networks.saving import load_model
 
     cache = ImageCache()
 

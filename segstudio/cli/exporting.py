@@ -17,8 +17,8 @@ from segstudio.storage.outputs import check_targets
 from segstudio.storage.project import Project
 
 if TYPE_CHECKING:
-    from segstudio.learn.exporting import Exported
-    from segstudio.learn.saving import LoadedModel
+    from segstudio.learn.networks.saving import LoadedModel
+    from segstudio.learn.prediction.exporting import Exported
 
 _SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "torch": ".pt2"}
 _CHECKED = 2  # images
@@ -66,8 +66,8 @@ def export_model(
         path = out or Path(f"{folder.name}{suffix}")
         if path.suffix.lower() != suffix:
             path = path.with_name(path.name + suffix)
-        from segstudio.learn.exporting import check_export, is_export
-        from segstudio.learn.saving import load_model
+        from segstudio.learn.networks.saving import load_model
+        from segstudio.learn.prediction.exporting import check_export, is_export
 
         _check_target(path, is_export)
         loaded = load_model(folder)
@@ -87,7 +87,7 @@ def export_model(
 
 
 def _writer(kind: str) -> "Callable[..., Exported]":
-    from segstudio.learn.exporting import export_onnx, export_program
+    from segstudio.learn.prediction.exporting import export_onnx, export_program
 
     return export_onnx if kind == "onnx" else export_program
 

@@ -21,7 +21,7 @@ from segstudio.cli.stopping import Stop, stoppable
 from segstudio.core.classes import ClassTable, LabelClass
 from segstudio.core.proposal import Proposal
 from segstudio.errors import Cancelled, ImageError, MaskError, ModelError, ProjectError, SegStudioError, UsageError
-from segstudio.learn.group import Group
+from segstudio.learn.group.group import Group
 from segstudio.storage.atomic import write_bytes
 from segstudio.storage.cards import CARD, WEIGHTS, ModelCard
 from segstudio.storage.images import find_images
@@ -31,8 +31,8 @@ from segstudio.storage.outputs import MARK, check_targets, is_output
 from segstudio.storage.project import Project
 
 if TYPE_CHECKING:
-    from segstudio.learn.saving import LoadedModel
-    from segstudio.learn.tta import Tta
+    from segstudio.learn.networks.saving import LoadedModel
+    from segstudio.learn.prediction.tta import Tta
 
 CONFIDENCE_SUFFIX = ".confidence.png"
 _ORIGIN = "SegStudio-Origin"
@@ -90,7 +90,7 @@ def predict(
             check_targets(job.targets(), [*paths, *inside, *_images_of(model)])
             _check_writable(out)
             from segstudio.learn.device import pick_device
-            from segstudio.learn.saving import load_model
+            from segstudio.learn.networks.saving import load_model
 
             loaded = load_model(folder, pick_device(group.place(device)))
             with (
@@ -119,7 +119,7 @@ def predict(
 def _predict_along(group: Group, device: str, stop: Stop) -> None:
     """The part of a process that is not the first."""
     from segstudio.learn.device import pick_device
-    from segstudio.learn.saving import load_model
+    from segstudio.learn.networks.saving import load_model
 
     def given() -> _Work:
         raise AssertionError("only the first process knows it")
@@ -291,7 +291,7 @@ def _predicted(group: Group, model: "LoadedModel", work: _Work, cancel: threadin
         model, cancel: as for `_Job.run`.
         work: the same for all.
     """
-    from segstudio.learn.prediction import predict_files
+    from segstudio.learn.prediction.predicting import predict_files
 
     mine = {item.path: item for item in work.wanted[group.rank :: group.size]}
     found = predict_files(model, mine, indices=work.classes.indices, cancel=cancel, tta=work.tta)

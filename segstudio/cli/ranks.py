@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from segstudio.cli.failures import DONE, FAILED
 from segstudio.cli.stopping import Stop, stoppable
 from segstudio.errors import Cancelled, SegStudioError
-from segstudio.learn.group import ALONE, Group
-from segstudio.learn.launch import find_launch
+from segstudio.learn.group.group import ALONE, Group
+from segstudio.learn.group.launch import find_launch
 
 
 @contextlib.contextmanager
 def joined() -> Iterator[Group]:
-    """The processes this one was started together with; `segstudio.learn.group.ALONE` when there are none.
+    """The processes this one was started together with; `segstudio.learn.group.group.ALONE` when there are none.
 
     Raises:
         SegStudioError: the processes do not find each other.
@@ -22,7 +22,7 @@ def joined() -> Iterator[Group]:
     if launch is None:
         yield ALONE
         return
-    from segstudio.learn import distributed
+    from segstudio.learn.group import ranks as distributed
 
     with distributed.joined(launch) as group:
         yield group

@@ -14,7 +14,7 @@ from segstudio.cli.stopping import Stop, stoppable
 from segstudio.cli.training_options import chosen
 from segstudio.core.classes import ClassTable
 from segstudio.errors import TrainingError, UsageError
-from segstudio.learn.backbones import find_backbone
+from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.events import (
     Cancelled,
     Done,
@@ -28,7 +28,7 @@ from segstudio.learn.events import (
     Started,
     StepDone,
 )
-from segstudio.learn.group import ALONE, Group
+from segstudio.learn.group.group import ALONE, Group
 from segstudio.learn.request import (
     LOSSES,
     OPTIMIZERS,
@@ -40,7 +40,7 @@ from segstudio.learn.request import (
     Optimisation,
     TrainSettings,
 )
-from segstudio.learn.resumable import resumable, run_folder
+from segstudio.learn.training.resumable import resumable, run_folder
 from segstudio.storage.logs import log_folder
 from segstudio.storage.project import Project
 
@@ -133,7 +133,7 @@ def train(
 
 
 def _train_along(group: Group, stop: Stop) -> None:
-    from segstudio.learn.runs import train_along
+    from segstudio.learn.training.runs import train_along
 
     train_along(group, stop.event)
 
@@ -278,8 +278,8 @@ def run_training(
         UsageError: when it cannot be trained like that, or not on this machine.
         TrainingError: when the run failed.
     """
-    from segstudio.learn.runs import train_project
-    from segstudio.learn.starting import check_settings
+    from segstudio.learn.training.runs import train_project
+    from segstudio.learn.training.starting import check_settings
 
     if not resume:
         check_settings(settings)

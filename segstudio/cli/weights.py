@@ -11,7 +11,8 @@ from segstudio.cli.options import AsJson, examples
 from segstudio.cli.output import Output, Update, output, table
 from segstudio.cli.stopping import stoppable
 from segstudio.errors import Cancelled, UsageError
-from segstudio.learn.backbones import (
+from segstudio.learn.backbones.carrying import MANIFEST, Carried, export_weights, import_folder, stored_weights
+from segstudio.learn.backbones.registry import (
     BACKBONES,
     Backbone,
     find_backbone,
@@ -20,8 +21,7 @@ from segstudio.learn.backbones import (
     weights_folder,
     weights_state,
 )
-from segstudio.learn.carrying import MANIFEST, Carried, export_weights, import_folder, stored_weights
-from segstudio.learn.structures import STRUCTURES, Structure, fetch_structure, structure_file
+from segstudio.learn.networks.structures import STRUCTURES, Structure, fetch_structure, structure_file
 
 _MB = 1e6
 _REFUSED = 1  # exit code when part of what was asked for was refused
@@ -108,7 +108,7 @@ def import_command(
         if backbone is None:
             raise UsageError("--backbone is missing", remedy="Say whose weights the file has, see: segstudio backbones")
         chosen = find_backbone(backbone)
-        from segstudio.learn.weights import import_weights
+        from segstudio.learn.backbones.weights import import_weights
 
         report = import_weights(chosen, source)
         told = {
@@ -148,7 +148,7 @@ def list_command(as_json: AsJson = False) -> None:
 
 def _fetch(wanted: Backbone | Structure, out: Output) -> int:
     """Download with a bar; the exit code, 0 when the weights are here."""
-    from segstudio.learn.weights import fetch_weights
+    from segstudio.learn.backbones.weights import fetch_weights
 
     out.say(f"Fetching the weights of {wanted.title} ...")
     with contextlib.ExitStack() as stack:

@@ -73,12 +73,12 @@ class TrainSettings:
     """How to train.
 
     Attributes:
-        backbone: name in the registry, see `segstudio.learn.backbones`; with ``structure`` that of `start` counts.
+        backbone: name in `segstudio.learn.backbones.registry`; with ``structure`` that of `start` counts.
         transfer: ``parameter`` (encoder starts pretrained, all trained), ``feature`` (encoder frozen), ``structure``
             (a whole segmentation network moves in, see `start`) or ``none`` (random).
-        start: with ``structure``, where from: name of a published network in `segstudio.learn.structures`, or the
-            folder of an earlier model, whatever its classes.
-        decoder: name in `segstudio.learn.decoders`; ``auto`` chooses by how fine the labels are.
+        start: with ``structure``, where from: name of a published network in `segstudio.learn.networks.structures`, or
+            the folder of an earlier model, whatever its classes.
+        decoder: name in `segstudio.learn.networks.decoders`; ``auto`` chooses by how fine the labels are.
         minutes: time spent training, validation included; None trains until stopped.
         steps: stop after this many optimiser steps; None for no such limit.
         plateau: stop when the score has not risen for several rounds.

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
-_EVERYTHING = "segstudio.learn.runs"
+_EVERYTHING = "segstudio.learn.training.runs"
 _LIBRARIES = ("libtorch_global_deps.so", "libtorch_python.so")  # the second one needs all the others
 
 

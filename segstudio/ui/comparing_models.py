@@ -316,8 +316,8 @@ def _opinions_of(
     """Ask two models about an image, on a job's thread; `loaded` keeps them for the next one."""
     warm_up()
     from segstudio.learn.device import pick_device
-    from segstudio.learn.prediction import predict
-    from segstudio.learn.saving import load_model
+    from segstudio.learn.networks.saving import load_model
+    from segstudio.learn.prediction.predicting import predict
     from segstudio.learn.turns import lower_priority, prediction_first
 
     lower_priority()

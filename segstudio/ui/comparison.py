@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from segstudio.learn.comparison import Comparison, ComparisonPlan, plan_comparison
-from segstudio.learn.comparison_report import save_report
+from segstudio.learn.comparison.plan import Comparison, ComparisonPlan, plan_comparison
+from segstudio.learn.comparison.report import save_report
 from segstudio.learn.request import TrainSettings
 from segstudio.learn.warming import warm_up
 from segstudio.ui.dialogs.comparison_view import Wanted, ended_line
@@ -115,7 +115,7 @@ class TransferComparison(QObject):
             )
             emit(plan)
             warm_up("pyqtgraph")  # the curves need it in a moment, and the GUI thread should not wait for it
-            from segstudio.learn.comparing import compare
+            from segstudio.learn.comparison.runner import compare
 
             session.flush()
             with project.reclassing.steady():

@@ -245,8 +245,8 @@ class ModelCare(QObject):
 
         def work(_emit: Emit, _cancel: threading.Event) -> str:
             warm_up()
-            from segstudio.learn.exporting import check_export, export_onnx, export_program
-            from segstudio.learn.saving import load_model
+            from segstudio.learn.networks.saving import load_model
+            from segstudio.learn.prediction.exporting import check_export, export_onnx, export_program
 
             model = load_model(record.folder)
             write = export_program if path.suffix.lower() == ".pt2" else export_onnx

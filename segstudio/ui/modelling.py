@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from segstudio.core.proposal import Proposal
 from segstudio.learn.events import Cancelled, Done, Event, Failed, Offered, Promoted
 from segstudio.learn.request import TrainSettings
-from segstudio.learn.resumable import ResumeInfo, resumable
+from segstudio.learn.training.resumable import ResumeInfo, resumable
 from segstudio.learn.turns import prediction_first
 from segstudio.learn.warming import warm_up
 from segstudio.ui.jobs import Emit, Job, Jobs
@@ -74,7 +74,7 @@ class Modelling(QObject):
 
         def work(emit: Emit, cancel: threading.Event) -> object:
             warm_up("pyqtgraph")  # the curve needs it in a moment, and the GUI thread should not wait for it
-            from segstudio.learn.runs import train_project
+            from segstudio.learn.training.runs import train_project
 
             session.flush()
             return train_project(project, settings, emit, cancel, background=True, resume=resume)
@@ -144,8 +144,8 @@ class Modelling(QObject):
         def work(_emit: Emit, cancel: threading.Event) -> tuple[str, Proposal]:
             warm_up()
             from segstudio.learn.device import pick_device
-            from segstudio.learn.prediction import predict
-            from segstudio.learn.saving import load_model
+            from segstudio.learn.networks.saving import load_model
+            from segstudio.learn.prediction.predicting import predict
             from segstudio.learn.turns import lower_priority
 
             lower_priority()
@@ -182,7 +182,7 @@ class Modelling(QObject):
 
         def work(emit: Emit, cancel: threading.Event) -> list[str]:
             warm_up()
-            from segstudio.learn.sweep import predict_project
+            from segstudio.learn.prediction.sweep import predict_project
             from segstudio.learn.turns import lower_priority
 
             lower_priority()

@@ -13,8 +13,8 @@ from segstudio.core.classes import VOID, ClassTable
 from segstudio.core.cropping import preview
 from segstudio.core.labels import LabelledImage
 from segstudio.core.tone import Window
+from segstudio.learn.crops.scales import suggest_crop
 from segstudio.learn.request import TrainSettings
-from segstudio.learn.scales import suggest_crop
 from segstudio.storage.project import Project
 from segstudio.ui.background import Worker
 from segstudio.ui.dialogs.crop_preview import ACROSS, CELL, CropPreview

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from segstudio.learn.backbones import BACKBONES, how_to_get, weights_file, weights_folder
-from segstudio.learn.carrying import stored_weights
+from segstudio.learn.backbones.carrying import stored_weights
+from segstudio.learn.backbones.registry import BACKBONES, how_to_get, weights_file, weights_folder
+from segstudio.learn.networks.structures import STRUCTURES, structure_file
 from segstudio.learn.request import TrainSettings
-from segstudio.learn.structures import STRUCTURES, structure_file
 from segstudio.ui.option_spec import Choice
 from segstudio.ui.panels.model_list import miou_of
 from segstudio.ui.panels.scores import number

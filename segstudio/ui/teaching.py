@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from segstudio.errors import SegStudioError
-from segstudio.learn.checking import check_values
 from segstudio.learn.events import Event, Started
 from segstudio.learn.request import TrainSettings
-from segstudio.learn.resumable import ResumeInfo, settings_from
+from segstudio.learn.training.checking import check_values
+from segstudio.learn.training.resumable import ResumeInfo, settings_from
 from segstudio.ui.jobs import Emit, Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.status import StatusLine

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from segstudio.learn.checking import RANGES
-from segstudio.learn.decoder_table import DECODER_TABLE
+from segstudio.learn.networks.decoder_table import DECODER_TABLE
 from segstudio.learn.request import TrainSettings
+from segstudio.learn.training.checking import RANGES
 from segstudio.ui.augmentation_table import AUGMENTATION
 from segstudio.ui.option_spec import Choice, Option, Page, value_of
 

@@ -15,7 +15,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from segstudio.errors import SegStudioError
-from segstudio.learn.backbones import (
+from segstudio.learn.backbones.carrying import Carried, export_weights, import_folder, stored_weights
+from segstudio.learn.backbones.registry import (
     BACKBONES,
     TIMM_PREFIX,
     Backbone,
@@ -25,8 +26,7 @@ from segstudio.learn.backbones import (
     weights_folder,
     weights_state,
 )
-from segstudio.learn.carrying import Carried, export_weights, import_folder, stored_weights
-from segstudio.learn.structures import STRUCTURES, Structure, fetch_structure, structure_file
+from segstudio.learn.networks.structures import STRUCTURES, Structure, fetch_structure, structure_file
 from segstudio.learn.warming import warm_up
 from segstudio.ui.dialogs.weights_view import Report, Transferred, WeightsRow
 from segstudio.ui.jobs import Emit, Job, Jobs
@@ -102,7 +102,7 @@ class Weights(QObject):
                 fetch_structure(name, progress=progress, cancel=cancel)
                 return Report(f"{STRUCTURES[name].title} is on this machine now.", "success")
             warm_up()
-            from segstudio.learn.weights import fetch_weights
+            from segstudio.learn.backbones.weights import fetch_weights
 
             backbone = find_backbone(name)
             fetch_weights(backbone, progress=progress, cancel=cancel)
@@ -116,7 +116,7 @@ class Weights(QObject):
 
         def work(_emit: Emit, _cancel: threading.Event) -> Report:
             warm_up()
-            from segstudio.learn.weights import import_weights
+            from segstudio.learn.backbones.weights import import_weights
 
             report = import_weights(find_backbone(name), path)
             return Report(f"{path.name} was taken in: {report.line}.", "success", tuple(report.lines()[1:]))

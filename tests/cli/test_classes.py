@@ -156,7 +156,7 @@ def test_a_model_means_the_same_classes_after_a_move(call: Call, trained: Path, 
 
 def test_training_keeps_its_classes(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused: list[str] = []
-    from segstudio.learn.training import fit
+    from segstudio.learn.training.loop import fit
 
     def spied(*args: object, **kwargs: object) -> object:
         monkeypatch.setattr("segstudio.storage.steady.Steadiness.__init__.__kwdefaults__", {"patience": 0.05})
@@ -164,6 +164,6 @@ def test_training_keeps_its_classes(call: Call, drawn: Path, monkeypatch: pytest
         refused.append(answer.err)
         return fit(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("segstudio.learn.runs.fit", spied)
+    monkeypatch.setattr("segstudio.learn.training.runs.fit", spied)
     assert call("train", drawn, "--transfer", "feature", *SHORT).code == 0
     assert "is being trained" in refused[0]

@@ -12,9 +12,9 @@ from segstudio.cli.comparing import can_show_blocks, shown
 from segstudio.cli.output import Output
 from segstudio.core.metrics import Scores
 from segstudio.learn import events
-from segstudio.learn.comparison import Comparison, ComparisonPlan, Point, Row, RowResult
+from segstudio.learn.comparison.plan import Comparison, ComparisonPlan, Point, Row, RowResult
 from segstudio.learn.request import TrainRequest, TrainSettings
-from segstudio.learn.training import fit
+from segstudio.learn.training.loop import fit
 from segstudio.storage.project import Project
 from tests.cli.calling import SHORT, Call
 
@@ -120,7 +120,7 @@ def test_ctrl_c_keeps_the_rows_that_ended(
             signal.raise_signal(signal.SIGINT)
         return fit(request, emit, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("segstudio.learn.comparing.fit", interrupted)
+    monkeypatch.setattr("segstudio.learn.comparison.runner.fit", interrupted)
     before = signal.getsignal(signal.SIGINT)
     answer = call(
         "compare", project, "--transfers", "feature,parameter", *SHORT, "--out", tmp_path / "report", "--json"
@@ -141,7 +141,7 @@ def test_a_failed_row_is_a_line_and_none_but_failures_is_a_failure(
             return events.Failed("There is too little memory.")
         return fit(request, emit, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("segstudio.learn.comparing.fit", failing)
+    monkeypatch.setattr("segstudio.learn.comparison.runner.fit", failing)
     answer = call("compare", project, "--transfers", "none,feature", *SHORT)
     assert answer.code == 0
     assert "none, efficientnet_lite0 failed: There is too little memory." in answer.out

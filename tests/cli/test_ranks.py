@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from segstudio.errors import UsageError
-from segstudio.learn.launch import Launch, find_launch
-from segstudio.learn.resumable import run_folder
+from segstudio.learn.group.launch import Launch, find_launch
+from segstudio.learn.training.resumable import run_folder
 from segstudio.storage.masks import read_mask
 from tests.cli.calling import SHORT, Call, write_png
 

@@ -15,9 +15,9 @@ from segstudio.cli.training_options import SWITCHES
 from segstudio.core.augmentation import Augmentation
 from segstudio.core.classes import ClassTable
 from segstudio.learn.events import Cancelled, Done, Ending, Event, StepDone
-from segstudio.learn.inheriting import StartedNetwork
+from segstudio.learn.networks.inheriting import StartedNetwork
 from segstudio.learn.request import LossSettings, Optimisation, TrainSettings
-from segstudio.learn.runs import train_project
+from segstudio.learn.training.runs import train_project
 from segstudio.storage.logs import log_folder
 from segstudio.storage.project import Project
 from tests.cli.calling import SHORT, Call
@@ -71,7 +71,7 @@ def test_training_with_one_class_only_is_refused(call: Call, drawn: Path) -> Non
 def test_damaged_weights_are_one_line(
     call: Call, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    from segstudio.learn import backbones
+    from segstudio.learn.backbones import registry as backbones
 
     file = tmp_path / "weights.pth"
     if damage == "truncated":
@@ -138,7 +138,7 @@ def test_every_option_reaches_the_settings(call: Call, drawn: Path, monkeypatch:
         assert not resume
         return Done(None, None, 1, 1.0, 1.0)
 
-    monkeypatch.setattr("segstudio.learn.runs.train_project", trained)
+    monkeypatch.setattr("segstudio.learn.training.runs.train_project", trained)
     words = (
         "--backbone resnet18 --transfer none --decoder unet --minutes 2 --steps 9 --plateau --crop 96 --batch 3"
         " --accumulation 2 --augment flip,flip-vertical --loss focal --balance 0.5 --smoothing 0.1 --optimizer sgd"
@@ -177,7 +177,7 @@ def test_without_options_the_defaults_train_for_minutes(
         asked.append(settings)
         return Done(None, None, 1, 1.0, 1.0)
 
-    monkeypatch.setattr("segstudio.learn.runs.train_project", trained)
+    monkeypatch.setattr("segstudio.learn.training.runs.train_project", trained)
     assert call("train", drawn).code == 0
     assert call("train", drawn, "--plateau", "--no-augment").code == 0
     nothing = Augmentation(**dict.fromkeys(SWITCHES, False))
@@ -192,7 +192,7 @@ def test_a_stopped_run_goes_on(call: Call, drawn: Path, monkeypatch: pytest.Monk
     def tiny(_settings: TrainSettings, classes: ClassTable, *, channels: int) -> StartedNetwork:
         return started(classes=len(classes), channels=channels)
 
-    monkeypatch.setattr("segstudio.learn.training.start_network", tiny)
+    monkeypatch.setattr("segstudio.learn.training.loop.start_network", tiny)
     cancel = threading.Event()
 
     def emit(event: Event) -> None:
@@ -223,7 +223,7 @@ def test_a_failure_nobody_foresaw_leaves_a_report(call: Call, drawn: Path, monke
     def explode(*_: object, **__: object) -> None:
         raise ValueError("a surprise")
 
-    monkeypatch.setattr("segstudio.learn.training.start_network", explode)
+    monkeypatch.setattr("segstudio.learn.training.loop.start_network", explode)
     call("train", drawn, *SHORT, "--json").assert_refused("a surprise", str(log_folder()))
     assert "Traceback" in (log_folder() / "segstudio.log").read_text()
 
@@ -234,7 +234,7 @@ def test_ctrl_c_keeps_the_model_and_says_so(call: Call, drawn: Path, monkeypatch
         assert rest[2].is_set()  # type: ignore[attr-defined]
         return Cancelled(project.folder / "models" / "best", None, 3, 1.5, 2.0)
 
-    monkeypatch.setattr("segstudio.learn.runs.train_project", interrupted)
+    monkeypatch.setattr("segstudio.learn.training.runs.train_project", interrupted)
     before = signal.getsignal(signal.SIGINT)
     answer = call("train", drawn, "--json")
     assert answer.code == 130

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from segstudio.learn.backbones import BACKBONES, find_backbone, weights_folder
+from segstudio.learn.backbones.registry import BACKBONES, find_backbone, weights_folder
 from tests.cli.calling import Call
 from tests.learn.files import classifier_state
 

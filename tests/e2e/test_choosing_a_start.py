@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QDialog, QSpinBox
 from safetensors.torch import save
 
-from segstudio.learn.backbones import BACKBONES
+from segstudio.learn.backbones.registry import BACKBONES
 from segstudio.ui.comparison import COMPARING, TransferComparison
 from segstudio.ui.dialogs.backbones import BackbonesDialog
 from segstudio.ui.dialogs.comparison import ComparisonDialog

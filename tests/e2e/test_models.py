@@ -61,8 +61,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         classes = said_by(model.card.name, image.shape[:2])
         return Proposal(classes, np.full_like(classes, 255), model.card.name)
 
-    monkeypatch.setattr("segstudio.learn.saving.load_model", load)
-    monkeypatch.setattr("segstudio.learn.prediction.predict", predict)
+    monkeypatch.setattr("segstudio.learn.networks.saving.load_model", load)
+    monkeypatch.setattr("segstudio.learn.prediction.predicting.predict", predict)
     return names
 
 
@@ -256,7 +256,7 @@ def test_export(
     driver_with_models: "Driver", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, made: str
 ) -> None:
     driver, wrote = driver_with_models, []
-    exporting = pytest.importorskip("segstudio.learn.exporting")
+    exporting = pytest.importorskip("segstudio.learn.prediction.exporting")
 
     def write(kind: str) -> Callable[..., object]:
         def export(_model: object, path: Path) -> object:

@@ -15,9 +15,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel
 
 from segstudio.core.proposal import Proposal
-from segstudio.learn import resumable, turns
+from segstudio.learn import turns
 from segstudio.learn.events import Cancelled, Offered, Started
 from segstudio.learn.request import TrainSettings
+from segstudio.learn.training import resumable
 from segstudio.storage.cards import ModelCard, write_card
 from segstudio.ui.dialogs.training_options import SEEN, TrainingOptions
 
@@ -53,11 +54,11 @@ class Runs:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    import segstudio.learn.runs
+    import segstudio.learn.training.runs
 
     made = Runs()
     made.events = [Started("cpu", 1, 1), Cancelled(None, None, 5, 1.0, 2.0)]
-    monkeypatch.setattr(segstudio.learn.runs, "train_project", made.train_project)
+    monkeypatch.setattr(segstudio.learn.training.runs, "train_project", made.train_project)
     return made
 
 
@@ -216,8 +217,8 @@ def test_who_goes_on_from_the_model_in_use_goes_on_from_the_next_one(driver: "Dr
 def test_a_prediction_of_the_open_image_goes_before_training(
     driver: "Driver", project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import segstudio.learn.prediction
-    import segstudio.learn.saving
+    import segstudio.learn.networks.saving
+    import segstudio.learn.prediction.predicting
 
     waited: list[float] = []
 
@@ -234,8 +235,8 @@ def test_a_prediction_of_the_open_image_goes_before_training(
     add_model(project, "m0001-a")
     driver.desk.session.project.use_model("m0001-a")
     loaded = SimpleNamespace(card=SimpleNamespace(channels=3))
-    monkeypatch.setattr(segstudio.learn.saving, "load_model", lambda *_: loaded)
-    monkeypatch.setattr(segstudio.learn.prediction, "predict", predict)
+    monkeypatch.setattr(segstudio.learn.networks.saving, "load_model", lambda *_: loaded)
+    monkeypatch.setattr(segstudio.learn.prediction.predicting, "predict", predict)
     driver.desk.modelling.predict_open_image()
     driver.until(lambda: driver.document.proposal is not None)
     assert waited[0] >= 0.15

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from segstudio.learn.backbones import Backbone
-from segstudio.learn.timm_encoders import empty_classifier, empty_encoder
+from segstudio.learn.backbones.registry import Backbone
+from segstudio.learn.backbones.timm_encoders import empty_classifier, empty_encoder
 
 
 def filled(shapes: dict[str, Tensor], seed: int = 0) -> dict[str, Tensor]:

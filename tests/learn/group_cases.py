@@ -18,17 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from segstudio.errors import Cancelled, SegStudioError, TrainingError
-from segstudio.learn import training
-from segstudio.learn.data import TrainingSet
-from segstudio.learn.distributed import Ranks, joined
+from segstudio.learn.crops.data import TrainingSet
 from segstudio.learn.events import Event, StepDone
-from segstudio.learn.launch import find_launch
-from segstudio.learn.losses import segmentation_loss
-from segstudio.learn.memory import Rung
-from segstudio.learn.recovery import Recovery
+from segstudio.learn.group.launch import find_launch
+from segstudio.learn.group.ranks import Ranks, joined
+from segstudio.learn.group.synced_norm import SyncedNorm
 from segstudio.learn.request import LOSSES, LossSettings, Optimisation, TrainRequest, TrainSettings
-from segstudio.learn.stepping import Batch, Stepper
-from segstudio.learn.synced_norm import SyncedNorm
+from segstudio.learn.training import loop as training
+from segstudio.learn.training.losses import segmentation_loss
+from segstudio.learn.training.memory import Rung
+from segstudio.learn.training.recovery import Recovery
+from segstudio.learn.training.stepping import Batch, Stepper
 from tests.learn.tiny import started
 
 

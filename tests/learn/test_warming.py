@@ -19,7 +19,7 @@ import gc, sys
 from segstudio.learn.warming import warm_up
 assert "torch" not in sys.modules
 warm_up("colorsys")
-assert "torch" in sys.modules and "segstudio.learn.training" in sys.modules and "colorsys" in sys.modules
+assert "torch" in sys.modules and "segstudio.learn.training.loop" in sys.modules and "colorsys" in sys.modules
 assert gc.isenabled()
 assert gc.get_freeze_count() > 0
 import torch
@@ -29,10 +29,10 @@ print(float(torch.ones(3).sum()))
 
 
 def test_the_second_time_costs_nothing() -> None:
-    import segstudio.learn.runs
+    import segstudio.learn.training.runs
     from segstudio.learn.warming import warm_up
 
-    assert segstudio.learn.runs
+    assert segstudio.learn.training.runs
     began = time.perf_counter()
     warm_up()
     assert time.perf_counter() - began < 0.05

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from segstudio.learn.inheriting import StartedNetwork
-from segstudio.learn.networks import SegmentationNetwork
+from segstudio.learn.networks.inheriting import StartedNetwork
+from segstudio.learn.networks.network import SegmentationNetwork
 
 
 class _Encoder(nn.Module):

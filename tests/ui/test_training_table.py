@@ -8,7 +8,6 @@ import pytest
 
 from segstudio.core.augmentation import SWITCHES, Augmentation
 from segstudio.errors import UsageError
-from segstudio.learn.checking import check_values
 from segstudio.learn.request import (
     LOSSES,
     OPTIMIZERS,
@@ -20,6 +19,7 @@ from segstudio.learn.request import (
     Optimisation,
     TrainSettings,
 )
+from segstudio.learn.training.checking import check_values
 from segstudio.storage.project import ModelRecord
 from segstudio.ui.option_spec import Choice, value_of, with_values
 from segstudio.ui.starts import Offers, backbone_choices, start_choices

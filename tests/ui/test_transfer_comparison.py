@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from segstudio.core.classes import ClassTable
 from segstudio.core.metrics import Scores
-from segstudio.learn.comparison import (
+from segstudio.learn.comparison.plan import (
     Comparison,
     ComparisonDone,
     ComparisonPlan,

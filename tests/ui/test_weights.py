@@ -19,10 +19,11 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 from safetensors.torch import load_file, save
+from tests.learn.backbones.test_hub import Hub, serving
 
-from segstudio.learn import hub
-from segstudio.learn.backbones import BACKBONES, find_backbone, weights_folder, weights_state
-from segstudio.learn.structures import STRUCTURES
+from segstudio.learn.backbones import hub
+from segstudio.learn.backbones.registry import BACKBONES, find_backbone, weights_folder, weights_state
+from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.ui.dialogs.backbones import NO_NETWORK, BackbonesDialog
 from segstudio.ui.dialogs.listing import Listing
 from segstudio.ui.dialogs.weights_view import CHECKING, Report, Transferred, WeightsRow, cells_of, facts_of
@@ -30,7 +31,6 @@ from segstudio.ui.jobs import Jobs
 from segstudio.ui.theme import Tokens
 from segstudio.ui.weights import Meter, Weights, rows_of
 from tests.learn.files import classifier_state
-from tests.learn.test_hub import Hub, serving
 
 SMALL = "mobilenetv3_small_100"
 MB = 1_000_000

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from segstudio.learn.comparison import (
+from segstudio.learn.comparison.plan import (
     DEFAULT_MINUTES,
     DEFAULT_TRANSFERS,
     ComparisonDone,

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from segstudio.core.curves import PALETTE, ticks
-from segstudio.learn.comparison import Point
+from segstudio.learn.comparison.plan import Point
 from segstudio.ui.dialogs.comparison_view import color_of
 from segstudio.ui.dialogs.listing import theme_in_force
 from segstudio.ui.panels.parts import text_label

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segstudio.core.curves import PALETTE
-from segstudio.learn.comparison import (
+from segstudio.learn.comparison.plan import (
     Comparison,
     ComparisonPlan,
     Event,

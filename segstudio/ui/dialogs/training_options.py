@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
 )
 
 from segstudio.errors import UsageError
-from segstudio.learn.checking import check_values
 from segstudio.learn.request import TrainSettings
+from segstudio.learn.training.checking import check_values
 from segstudio.ui.augmentation_table import AUGMENTATION
 from segstudio.ui.dialogs.crop_preview import CropPreview
 from segstudio.ui.dialogs.option_rows import OptionForm

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from segstudio.learn.backbones import WeightsState
+from segstudio.learn.backbones.registry import WeightsState
 from segstudio.ui.dialogs.listing import Cell, Column
 from segstudio.ui.panels.run_view import clock
 

@@ -1,0 +1,199 @@
+"""Weights carried from machine to machine in a folder: the files, and one that says what they are."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segstudio.errors import SegStudioError, UsageError, WeightsError
+from segstudio.learn.backbones.registry import (
+    BACKBONES,
+    TIMM_PREFIX,
+    WEIGHT_SUFFIXES,
+    brought_file,
+    find_backbone,
+    how_to_get,
+    weights_file,
+    weights_folder,
+)
+from segstudio.storage.atomic import write_bytes, write_text
+
+MANIFEST = "weights.json"
+_FORMAT = 1
+_LONGEST_HEADER = 100_000_000  # bytes; safetensors itself allows no more
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeights:
+    """A weight file on this machine.
+
+    Attributes:
+        name: of the backbone.
+        path: of the file.
+        size: in bytes.
+        source: where it came from, empty when the file does not say.
+    """
+
+    name: str
+    path: Path
+    size: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of one entry of a folder of weights.
+
+    Attributes:
+        name: of the backbone, as far as it is known.
+        line: what happened, for a person.
+        path: of the file that was written; None when it was refused.
+    """
+
+    name: str
+    line: str
+    path: Path | None
+
+
+def stored_weights(folder: Path | None = None) -> list[StoredWeights]:
+    """The weights that a hub or a person put into `folder` (None for the machine's), by name; torch is not loaded."""
+    home = folder or weights_folder()
+    stems = {backbone.stem: name for name, backbone in BACKBONES.items()}
+    timm_stem = TIMM_PREFIX.replace(":", "-")
+    found: dict[str, StoredWeights] = {}
+    for suffix in WEIGHT_SUFFIXES:
+        for path in sorted(home.glob(f"*{suffix}")):
+            stem = path.name.removesuffix(suffix)
+            name = stems.get(stem)
+            if name is None and stem.startswith(timm_stem):
+                name = f"{TIMM_PREFIX}{stem.removeprefix(timm_stem)}"
+            if name is not None and name not in found and not path.name.startswith("."):
+                found[name] = StoredWeights(name, path, path.stat().st_size, _source(path))
+    return [found[name] for name in sorted(found)]
+
+
+def export_weights(names: Iterable[str], destination: Path, folder: Path | None = None) -> list[Carried]:
+    """Copy weights of this machine to `destination`, to be taken in elsewhere by `import_folder`.
+
+    What an earlier export left there stays, but for files of the same name.
+
+    Args:
+        names: of backbones; when empty, all whose weights a hub or a person put on this machine.
+        destination: folder, made when missing.
+        folder: where weights lie; None for `segstudio.learn.backbones.registry.weights_folder`.
+
+    Raises:
+        UsageError: for an unknown name, or when there is nothing to export.
+        WeightsError: when weights are not on this machine or damaged; what came before is exported.
+        ProjectError: when the destination cannot be written.
+    """
+    from segstudio.learn.backbones.weights import pack_weights, read_encoder
+
+    chosen = [find_backbone(name) for name in (list(names) or [stored.name for stored in stored_weights(folder)])]
+    if not chosen:
+        remedy = f"Name backbones whose weights come with the program, or {_lower(how_to_get(BACKBONES['resnet34']))}"
+        raise UsageError("there are no weights to export", remedy=remedy)
+    manifest = destination / MANIFEST
+    entries = {entry["name"]: entry for entry in _entries(manifest)} if manifest.exists() else {}
+    told = []
+    for backbone in chosen:
+        path = weights_file(backbone, folder)
+        if path is None:
+            problem = f"the weights of {backbone.title} are not on this machine"
+            raise WeightsError(problem, remedy=how_to_get(backbone))
+        source = _source(path) or backbone.source
+        data = pack_weights(backbone, read_encoder(backbone, path).tensors, source)
+        target = destination / f"{backbone.stem}.safetensors"
+        write_bytes(target, data)
+        checksum = hashlib.sha256(data).hexdigest()
+        entries[backbone.name] = {
+            "name": backbone.name,
+            "file": target.name,
+            "sha256": checksum,
+            "source": source,
+            "licence": backbone.licence,
+        }
+        listed = [entries[name] for name in sorted(entries)]
+        write_text(manifest, json.dumps({"format": _FORMAT, "weights": listed}, indent=2) + "\n")
+        told.append(Carried(backbone.name, f"{len(data) / 1e6:.1f} MB, {backbone.licence}", target))
+    return told
+
+
+def import_folder(source: Path, folder: Path | None = None) -> list[Carried]:
+    """Take in the weights of a folder that `export_weights` wrote, each by itself: a bad one does not stop the rest.
+
+    Args:
+        source: the folder.
+        folder: where weights lie; None for `segstudio.learn.backbones.registry.weights_folder`.
+
+    Returns:
+        One for each file the folder speaks of; `Carried.path` is None for those that were refused.
+
+    Raises:
+        WeightsError: when the folder does not say what is in it.
+    """
+    return [_take(entry, source, folder) for entry in _entries(source / MANIFEST)]
+
+
+def _take(entry: dict[str, Any], source: Path, folder: Path | None) -> Carried:
+    from segstudio.learn.backbones.weights import import_weights
+
+    name = str(entry["name"])
+    try:
+        backbone = find_backbone(name)
+        # Not by the entry's own word for it, which could lead anywhere.
+        path = source / f"{backbone.stem}.safetensors"
+        _verify(path, str(entry["sha256"]))
+        report = import_weights(backbone, path, folder, source=_source(path) or path.name)
+    except SegStudioError as error:
+        return Carried(name, str(error), None)
+    return Carried(name, report.line, brought_file(backbone, folder))
+
+
+def _verify(path: Path, wanted: str) -> None:
+    remedy = "Export the weights again"
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise WeightsError("the weight file is missing", remedy=remedy, path=path) from error
+    except OSError as error:
+        raise WeightsError(f"cannot be read ({error.strerror})", remedy=remedy, path=path) from error
+    if found != wanted:
+        raise WeightsError("is not the file that was exported, its checksum differs", remedy=remedy, path=path)
+
+
+def _entries(manifest: Path) -> list[dict[str, Any]]:
+    try:
+        stored = json.loads(manifest.read_text(encoding="utf-8"))
+        entries = stored["weights"]
+        if stored["format"] != _FORMAT or not all({"name", "sha256"} <= set(entry) for entry in entries):
+            raise ValueError("another format")
+        return [dict(entry) for entry in entries]
+    except FileNotFoundError as error:
+        remedy = "Make such a folder by 'segstudio weights export', or import its files one by one with --backbone"
+        raise WeightsError(f"holds no {MANIFEST}", remedy=remedy, path=manifest.parent) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError("is damaged or of another version", remedy="Export the weights again", path=manifest) from (
+            error
+        )
+
+
+def _source(path: Path) -> str:
+    """Where a safetensors file says it came from; only its header is read."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > _LONGEST_HEADER:
+                return ""
+            told = json.loads(file.read(length)).get("__metadata__", {}).get("source", "")
+    except (OSError, ValueError, struct.error, AttributeError):
+        return ""
+    return told if isinstance(told, str) else ""
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,343 @@
+"""Models for other programs: ONNX and torch.export files with classes and normalisation, checked against torch."""
+
+import copy
+import io
+import json
+import logging
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import cv2
+import numpy as np
+import torch
+from timm.layers import Conv2dSame
+from torch import Tensor, nn
+
+from segstudio.core.arrays import F32, U8
+from segstudio.core.channels import as_channels
+from segstudio.core.classes import VOID
+from segstudio.errors import ModelError, UsageError
+from segstudio.learn.backbones.registry import find_backbone
+from segstudio.learn.networks.network import STRIDE
+from segstudio.learn.networks.saving import LoadedModel
+from segstudio.learn.networks.structures import STRUCTURES
+from segstudio.learn.prediction.fallback import SPARES
+from segstudio.learn.prediction.predicting import of_channels
+from segstudio.storage.atomic import write_bytes
+
+INPUT, OUTPUT = "images", "probabilities"
+FORMAT_KEY = "segstudio_format"
+_FORMAT = "1"
+_ABOUT = "segstudio.json"  # in a torch.export file
+_EXAMPLE = (2, 3 * STRIDE, 4 * STRIDE)  # images, height, width while tracing; different, and none of them 1
+_FIXED = (512, 512)
+_LARGEST = 512  # multiples of the stride that a side may have
+_SMALLEST_SIDE = 2 * STRIDE
+_ONNX_LIMIT = 2**31 - 1  # bytes of one protobuf file
+_ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+_log = logging.getLogger(__name__)
+Written = TypeVar("Written")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An exported model.
+
+    Attributes:
+        path: the file.
+        dynamic: whether it takes any number of images of any size in multiples of 32; else see `size`.
+        size: height and width of the images it takes, one at a time; None when dynamic.
+        size_bytes: of the file.
+    """
+
+    path: Path
+    dynamic: bool
+    size: tuple[int, int] | None
+    size_bytes: int
+
+
+class WholeModel(nn.Module):
+    """A network with its normalisation before it and the softmax behind it, as other programs get it."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", 255 * torch.tensor(mean).reshape(1, -1, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).reshape(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class probabilities.
+
+        Args:
+            images: ``float32 (N, C, H, W)`` in 0..255, RGB or the channels of the card; H and W multiples of 32.
+
+        Returns:
+            ``float32 (N, K, H, W)``, adding up to 1 over the classes.
+        """
+        scores: Tensor = self.network((images - self.mean) / self.std)
+        return scores.softmax(1)
+
+
+def export_onnx(model: LoadedModel, path: Path, *, dynamic: bool = True) -> Exported:
+    """Write a model as one ONNX file; see `WholeModel` for what it takes and gives, `about` for what it carries.
+
+    Args:
+        model: stays as it is.
+        path: of the file, replaced as a whole.
+        dynamic: any number of images and any size; a network for which that cannot be is written for one image of
+            512 x 512 pixels.
+
+    Raises:
+        UsageError: the packages for ONNX are not installed.
+        ModelError: the network cannot be written in this format.
+        ProjectError: the file cannot be written.
+    """
+    _need_onnx()
+    import onnx
+
+    proto, size = _written(model, "ONNX", _as_onnx, dynamic=dynamic)
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in about(model, size).items()}
+    onnx.helper.set_model_props(proto, texts)
+    if proto.ByteSize() > _ONNX_LIMIT:
+        raise ModelError("is too large for one ONNX file", remedy="Export it with --format torch", path=path)
+    data = proto.SerializeToString()
+    write_bytes(path, data)
+    return Exported(path, size is None, size, len(data))
+
+
+def export_program(model: LoadedModel, path: Path, *, dynamic: bool = True) -> Exported:
+    """Write a model as a torch.export file (``.pt2``). Arguments and result as for `export_onnx`.
+
+    What it carries is JSON in the extra file ``segstudio.json``.
+
+    Raises:
+        ModelError: the network cannot be written in this format.
+        ProjectError: the file cannot be written.
+    """
+
+    def as_archive(program: torch.export.ExportedProgram, size: tuple[int, int] | None) -> bytes:
+        buffer = io.BytesIO()
+        torch.export.save(program, buffer, extra_files={_ABOUT: json.dumps(about(model, size), ensure_ascii=False)})
+        return buffer.getvalue()
+
+    data, size = _written(model, "torch.export", as_archive, dynamic=dynamic)
+    write_bytes(path, data)
+    return Exported(path, size is None, size, len(data))
+
+
+def about(model: LoadedModel, size: tuple[int, int] | None) -> dict[str, Any]:
+    """What an exported file says of itself.
+
+    Args:
+        model: exported.
+        size: height and width it takes, None for any in multiples of 32.
+    """
+    card = model.card
+    try:
+        origin = STRUCTURES.get(card.decoder) or find_backbone(card.backbone)
+        source, licence = origin.source, origin.licence
+    except UsageError:
+        source = licence = ""
+    return {
+        FORMAT_KEY: _FORMAT,
+        "model": card.name,
+        "created": card.created,
+        "classes": [{key: item[key] for key in ("index", "name", "color")} for item in card.classes],
+        "void": str(VOID),
+        "channels": str(card.channels),
+        "normalisation": card.normalisation,
+        "input": f"{INPUT}: float32 (N, {card.channels}, H, W) in 0..255, not normalised",
+        "output": f"{OUTPUT}: float32 (N, {len(card.classes)}, H, W)",
+        "size": "multiples of 32" if size is None else f"{size[0]} x {size[1]}",
+        "backbone": card.backbone,
+        "decoder": card.decoder,
+        "weights_source": source,
+        "weights_licence": licence,
+    }
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is an exported model of this program, which may be replaced by a newer one."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return any(name.rpartition("/")[2] == _ABOUT for name in archive.namelist())
+        return path.is_file() and FORMAT_KEY.encode() in path.read_bytes()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What an exported file says of itself, see `about`; values of an ONNX file are text, lists in it JSON."""
+    if zipfile.is_zipfile(path):
+        found = {_ABOUT: ""}
+        with _quietly():
+            torch.export.load(path, extra_files=found)
+        content: dict[str, Any] = json.loads(found[_ABOUT])
+        return content
+    import onnx
+
+    return {item.key: item.value for item in onnx.load(path).metadata_props}
+
+
+def check_export(path: Path, model: LoadedModel, images: Sequence[U8], *, size: tuple[int, int] | None = None) -> float:
+    """The largest difference between what an exported file and the model itself say.
+
+    Args:
+        path: as `export_onnx` or `export_program` wrote it; run by onnxruntime or torch.
+        model: the one exported.
+        images: ``uint8 (H, W)`` or ``(H, W, C)``, at least one; each is cut to multiples of 32, or to `size`.
+        size: height and width that the file takes, None for any.
+
+    Returns:
+        Difference of a class's probability at a pixel, 0..1; 1 when any is no number.
+
+    Raises:
+        UsageError: the packages for ONNX are not installed.
+    """
+    run = _runner(path)
+    whole = _whole(model).eval()
+    worst = 0.0
+    for image in images:
+        batch = _as_batch(image, model.card.channels, size)
+        with torch.inference_mode():
+            expected = whole(torch.from_numpy(batch)).numpy()
+        difference = float(np.abs(run(batch) - expected).max())
+        worst = max(worst, difference if np.isfinite(difference) else 1.0)
+    return worst
+
+
+def _runner(path: Path) -> Callable[[F32], F32]:
+    if zipfile.is_zipfile(path):
+        with _quietly():
+            loaded = torch.export.load(path).module()
+
+        def with_torch(batch: F32) -> F32:
+            with torch.no_grad():
+                return np.asarray(loaded(torch.from_numpy(batch)).numpy(), np.float32)
+
+        return with_torch
+    _need_onnx()
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors; its warnings are about its own choices
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda batch: session.run([OUTPUT], {INPUT: batch})[0]
+
+
+def _as_batch(image: U8, channels: int, size: tuple[int, int] | None) -> F32:
+    """``float32 (1, C, h, w)``: the upper left part of an image, mirrored where it is too small."""
+    height, width = size or tuple(max(_SMALLEST_SIDE, side // STRIDE * STRIDE) for side in image.shape[:2])
+    part = as_channels(image[:height, :width], channels)
+    down, right = height - part.shape[0], width - part.shape[1]
+    padded = np.asarray(cv2.copyMakeBorder(part, 0, down, 0, right, cv2.BORDER_REFLECT), np.float32)
+    return np.ascontiguousarray(padded.reshape(height, width, channels).transpose(2, 0, 1)[None])
+
+
+def _whole(model: LoadedModel) -> WholeModel:
+    network = model.network if model.device.type == "cpu" else SPARES.of(model.network)
+    mean, std = (of_channels(model.card.normalisation[name], model.card.channels) for name in ("mean", "std"))
+    network = copy.deepcopy(network)
+    _pad_plainly(network)
+    return WholeModel(network, mean, std)
+
+
+def _pad_plainly(module: nn.Module) -> None:
+    """Give convolutions that work out their padding from the size of each input one that is right for all.
+
+    It is the same for every input whose sides are multiples of the stride, and tracing it for any size takes seconds,
+    not minutes.
+    """
+    for name, child in module.named_children():
+        if not isinstance(child, Conv2dSame):
+            _pad_plainly(child)
+            continue
+        pads: list[int] = []
+        for size, stride, dilation in zip(
+            reversed(child.kernel_size), reversed(child.stride), reversed(child.dilation), strict=True
+        ):
+            total = max(0, (size - 1) * dilation + 1 - stride)
+            pads += [total // 2, total - total // 2]
+        plain = nn.Conv2d(
+            child.in_channels,
+            child.out_channels,
+            cast(tuple[int, int], child.kernel_size),
+            cast(tuple[int, int], child.stride),
+            dilation=cast(tuple[int, int], child.dilation),
+            groups=child.groups,
+            bias=child.bias is not None,
+        )
+        plain.weight, plain.bias = child.weight, child.bias
+        setattr(module, name, nn.Sequential(nn.ZeroPad2d(cast(tuple[int, int, int, int], tuple(pads))), plain))
+
+
+def _written(
+    model: LoadedModel,
+    how: str,
+    write: Callable[[torch.export.ExportedProgram, tuple[int, int] | None], Written],
+    *,
+    dynamic: bool,
+) -> tuple[Written, tuple[int, int] | None]:
+    """What `write` makes of the traced model, and the one size it takes; None for any."""
+    whole, channels = _whole(model).eval(), model.card.channels
+    if dynamic:
+        rows, columns = (torch.export.Dim(name, min=2, max=_LARGEST) for name in ("rows", "columns"))
+        shapes = {0: torch.export.Dim("count", min=1, max=4096), 2: STRIDE * rows, 3: STRIDE * columns}
+        example = torch.zeros(_EXAMPLE[0], channels, *_EXAMPLE[1:])
+        try:
+            with _quietly():
+                return write(torch.export.export(whole, (example,), dynamic_shapes=(shapes,)), None), None
+        except Exception as error:  # tracer and writers raise nearly anything; a fixed size asks less of them
+            _log.info("%s cannot be exported for any size: %s", model.card.name, error)
+    try:
+        with _quietly():
+            return write(torch.export.export(whole, (torch.zeros(1, channels, *_FIXED),)), _FIXED), _FIXED
+    except Exception as error:
+        raise _impossible(model, how, error) from error
+
+
+def _as_onnx(program: torch.export.ExportedProgram, _: tuple[int, int] | None) -> Any:
+    written = torch.onnx.export(
+        program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT], external_data=False
+    )
+    assert written is not None
+    return written.model_proto
+
+
+def _impossible(model: LoadedModel, how: str, error: Exception) -> ModelError:
+    reason = str(error).partition("\n")[0].rstrip(". ")[:200]
+    return ModelError(
+        f"the model {model.card.name} cannot be written as {how} ({reason})", remedy="Choose the other format"
+    )
+
+
+def _need_onnx() -> None:
+    missing = [name for name in _ONNX_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"ONNX needs {', '.join(missing)}", remedy="Install with: pip install 'segstudio[onnx]'")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what torch says of its own insides while it traces: nothing a person could act on."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

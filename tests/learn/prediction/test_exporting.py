@@ -1,0 +1,181 @@
+"""Exported files say what the model says, and carry what is needed to use them."""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from segstudio.core.arrays import U8
+from segstudio.errors import ModelError, UsageError
+from segstudio.learn.backbones.registry import find_backbone
+from segstudio.learn.networks.decoders import DECODERS
+from segstudio.learn.networks.network import build_network
+from segstudio.learn.networks.saving import LoadedModel
+from segstudio.learn.prediction.exporting import (
+    Exported,
+    check_export,
+    export_onnx,
+    export_program,
+    is_export,
+    read_about,
+)
+from segstudio.storage.cards import ModelCard
+from segstudio.storage.images import read_image
+
+CPU = torch.device("cpu")
+EXACT = 1e-4
+NORMALISATION = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25]}
+
+Export = Callable[..., Exported]
+
+
+class Small(nn.Module):
+    """A network of three layers that works at half the size."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.down = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
+        self.scores = nn.Conv2d(4, 3, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = self.scores(self.down(images).relu())
+        return functional.interpolate(found, scale_factor=2.0, mode="bilinear")
+
+
+class Stubborn(Small):
+    """A network that only works at one size."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) + torch.zeros(512, 512)
+
+
+class Impossible(Small):
+    """A network that no tracer can follow."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images * float(images.sum())
+
+
+def model_of(network: nn.Module, **entries: Any) -> LoadedModel:
+    names = ("ground", "Zelle", "\u7d30\u80de")
+    card = ModelCard(
+        name="m0001",
+        created="2026-01-01T00:00:00+00:00",
+        backbone="efficientnet_lite0",
+        transfer="feature",
+        decoder="fpn",
+        classes=[{"index": i, "name": name, "color": f"#00000{i}"} for i, name in enumerate(names)],
+        normalisation=NORMALISATION,
+        **entries,
+    )
+    return LoadedModel(network.eval(), card, CPU)  # type: ignore[arg-type]
+
+
+def noise(height: int, width: int, channels: int = 3) -> U8:
+    return np.random.default_rng(0).integers(0, 255, (height, width, channels)).astype(np.uint8)
+
+
+@pytest.fixture(params=["onnx", "torch"])
+def export(request: pytest.FixtureRequest) -> Export:
+    return export_onnx if request.param == "onnx" else export_program
+
+
+def test_an_export_says_what_the_model_says_at_any_size(export: Export, tmp_path: Path) -> None:
+    model = model_of(Small())
+    done = export(model, tmp_path / "model")
+    assert (done.dynamic, done.size) == (True, None)
+    assert done.size_bytes == done.path.stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]  # no weights beside it
+    images = [noise(64, 64), noise(130, 200), noise(20, 300), noise(90, 100)[:, :, 0]]
+    assert check_export(done.path, model, images) < EXACT
+    with torch.no_grad():
+        model.network.scores.bias += torch.tensor([1.0, 0, 0])  # type: ignore[operator, union-attr]
+    assert check_export(done.path, model, images) > 0.01
+
+
+def test_an_export_carries_classes_and_normalisation(export: Export, tmp_path: Path) -> None:
+    model = model_of(Small())
+    found = read_about(export(model, tmp_path / "model").path)
+    classes, normalisation = found["classes"], found["normalisation"]
+    if isinstance(classes, str):
+        classes, normalisation = json.loads(classes), json.loads(normalisation)
+    assert classes == model.card.classes
+    assert normalisation == NORMALISATION
+    assert found["model"] == "m0001"
+    assert (found["void"], found["channels"]) == ("255", "3")
+    assert found["weights_licence"] == "Apache-2.0"
+    assert "0..255" in found["input"]
+
+
+def test_a_network_of_one_size_is_exported_for_that(export: Export, tmp_path: Path) -> None:
+    model = model_of(Stubborn())
+    done = export(model, tmp_path / "model")
+    assert (done.dynamic, done.size) == (False, (512, 512))
+    assert read_about(done.path)["size"] == "512 x 512"
+    assert check_export(done.path, model, [noise(300, 700)], size=done.size) < EXACT
+
+
+def test_other_channels_than_rgb(export: Export, tmp_path: Path) -> None:
+    model = model_of(Small(5), channels=5)
+    done = export(model, tmp_path / "model")
+    assert check_export(done.path, model, [noise(64, 96, 5)]) < EXACT
+
+
+def test_what_cannot_be_exported_is_one_line_and_leaves_the_file(export: Export, tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"before")
+    with pytest.raises(ModelError, match="m0001 cannot be written as"):
+        export(model_of(Impossible()), tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == b"before"
+
+
+def test_only_our_exports_are_known_as_such(export: Export, tmp_path: Path) -> None:
+    done = export(model_of(Small()), tmp_path / "model")
+    assert is_export(done.path)
+    (tmp_path / "other").write_bytes(b"anything")
+    torch.save({"a": 1}, tmp_path / "archive")
+    for name in ("other", "archive", "missing", "."):
+        assert not is_export(tmp_path / name)
+
+
+def test_missing_packages_are_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(UsageError, match=r"ONNX needs onnxscript\. Install with: pip install 'segstudio\[onnx\]'"):
+        export_onnx(model_of(Small()), tmp_path / "model")
+
+
+@pytest.mark.parametrize("decoder", list(DECODERS))
+def test_every_decoder_can_be_exported(decoder: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network(find_backbone("timm:test_resnet"), decoder, 3, "none")
+    model = model_of(network)
+    done = export_program(model, tmp_path / "model.pt2")
+    images = [noise(64, 128)] if done.dynamic else [noise(512, 512)]
+    assert check_export(done.path, model, images, size=done.size) < EXACT
+
+
+def test_the_default_network_on_real_images(tmp_path: Path, shared_data: Path) -> None:
+    """Padding that depends on the size of the image is part of it."""
+    torch.manual_seed(0)
+    model = model_of(build_network(find_backbone("efficientnet_lite0"), "fpnfine", 3, "feature"))
+    done = export_onnx(model, tmp_path / "model.onnx")
+    assert done.dynamic
+    paths = sorted((shared_data / "camvid" / "images").iterdir())[:2]
+    images = [read_image(path).network() for path in paths]
+    assert check_export(done.path, model, [*images, noise(64, 96)]) < 1e-3
+
+
+def test_exporting_says_nothing(export: Export, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        export(model_of(Small()), tmp_path / "model")
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
