@@ -16,15 +16,17 @@ from pathlib import Path
 from PIL import Image
 from posing import Camera, Hand, Truth, rest, wait
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtWidgets import QApplication, QDialog, QListWidget
 
 from segstudio.core.strokes import Point
 from segstudio.learn.events import Promoted
 from segstudio.storage.demo import make_demo
 from segstudio.storage.preferences import Preferences
 from segstudio.ui.app import build
+from segstudio.ui.dialogs.training_options import TrainingOptions
 
 WHOLE = (1440, 900)
+CARD = (600, 860)
 WIDTH = 760  # of the canvas in pictures of a part of the window
 MICRON_PIXELS = 4  # the demo's images say how large a pixel is, so that lengths have a unit
 GOOD = 0.74  # mean IoU of a model that is fit to be seen
@@ -272,6 +274,31 @@ class Poses:
         rest()
         camera.canvas("side-by-side", hand.window.bench.beside)
         hand.do("beside")
+        self._dialog("model_card", "card", CARD)
+        self._options_of_crops()
+
+    def _dialog(self, action: str, name: str, size: tuple[int, int]) -> None:
+        """A picture of the dialog that an action opens."""
+        window = self.hand.window
+        self.hand.do(action)
+        assert wait(lambda: any(dialog.isVisible() for dialog in window.findChildren(QDialog)), 5)
+        dialog = next(dialog for dialog in window.findChildren(QDialog) if dialog.isVisible())
+        dialog.resize(*size)
+        rest()
+        self.camera.widget(name, dialog)
+        dialog.close()
+        rest()
+
+    def _options_of_crops(self) -> None:
+        """The page of the training options that shows what the network sees."""
+        self.hand.go_to("cells-03")
+        self.hand.do("training_options")
+        options = self.hand.window.findChildren(TrainingOptions)[-1]
+        options.findChildren(QListWidget)[0].setCurrentRow(1)
+        rest(2)
+        self.camera.widget("crops", options)
+        options.close()
+        rest()
 
     def _wait_for_proposal(self) -> None:
         """Of the model in use, for the image in hand."""

@@ -34,7 +34,9 @@ Start = Annotated[
     str | None,
     typer.Option(help="With structure: a published network, or the folder of a model.", rich_help_panel=_NETWORK),
 ]
-DecoderName = Annotated[str, typer.Option(help="auto chooses by how fine the labels are.", rich_help_panel=_NETWORK)]
+DecoderName = Annotated[
+    str, typer.Option(help="auto: fpnfine; with feature transfer, light.", rich_help_panel=_NETWORK)
+]
 Minutes = Annotated[
     float | None,
     typer.Option(help="Time spent training; 3 when no other limit is given.", rich_help_panel=_LIMITS),

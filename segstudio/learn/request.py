@@ -78,7 +78,7 @@ class TrainSettings:
             (a whole segmentation network moves in, see `start`) or ``none`` (random).
         start: with ``structure``, where from: name of a published network in `segstudio.learn.networks.structures`, or
             the folder of an earlier model, whatever its classes.
-        decoder: name in `segstudio.learn.networks.decoders`; ``auto`` chooses by how fine the labels are.
+        decoder: name in `segstudio.learn.networks.decoders`; ``auto`` is good at scenes and thin things.
         minutes: time spent training, validation included; None trains until stopped.
         steps: stop after this many optimiser steps; None for no such limit.
         plateau: stop when the score has not risen for several rounds.

@@ -1,4 +1,4 @@
-"""What each of two processes does in `tests.learn.test_distributed`; started as a program, with a file for the answers.
+"""What each of two processes does in `tests.learn.group.test_ranks`; started as a program, with a file for the answers.
 
 All cases are done one after the other by the same two processes: starting them takes longer than the cases do.
 """

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 from safetensors.torch import load_file, save
-from tests.learn.backbones.test_hub import Hub, serving
 
 from segstudio.learn.backbones import hub
 from segstudio.learn.backbones.registry import BACKBONES, find_backbone, weights_folder, weights_state
@@ -30,6 +29,7 @@ from segstudio.ui.dialogs.weights_view import CHECKING, Report, Transferred, Wei
 from segstudio.ui.jobs import Jobs
 from segstudio.ui.theme import Tokens
 from segstudio.ui.weights import Meter, Weights, rows_of
+from tests.learn.backbones.test_hub import Hub, serving
 from tests.learn.files import classifier_state
 
 SMALL = "mobilenetv3_small_100"

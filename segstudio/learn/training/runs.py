@@ -30,15 +30,9 @@ def train_project(
     """Train on the labels of a project; a better model is the one in use by the time `Promoted` is emitted.
 
     Arguments and events as for `segstudio.learn.training.loop.fit`; labels that change meanwhile join at the next
-    round. As long as it goes on, no class of the project can be removed, merged or moved. Of the models one run promotes the
-    last one stays, and those that somebody chose or asked to keep; then models are pruned by the rule of the project.
-
-    Args:
-        project: whose labels teach.
-        settings: how to train.
-        emit, cancel, background: as for `fit`.
-        resume: whether to go on with the run that was stopped last; of the settings only the limits count then.
-        group: the processes that share the run; the others are in `train_along`.
+    round. As long as it goes on, no class of the project can be removed, merged or moved. Of the models one run
+    promotes the last one stays, and those that somebody chose or asked to keep; then models are pruned by the rule of
+    the project.
     """
 
     def register(event: events.Event) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.learn.training.test_stepping import batch
 
 from segstudio.errors import TrainingError
 from segstudio.learn.request import TrainSettings
@@ -16,6 +15,7 @@ from segstudio.learn.training.memory import Rung
 from segstudio.learn.training.recovery import Recovery
 from segstudio.learn.training.stepping import Batch, Stepper
 from tests.learn.tiny import started
+from tests.learn.training.test_stepping import batch
 
 TOP = Rung("cuda:0", 4, 1, 256)
 SETTINGS = TrainSettings()
