@@ -9,6 +9,7 @@ from rich.table import Table
 
 from segstudio.cli import training_options as options
 from segstudio.cli.failures import DONE
+from segstudio.cli.models import start_of
 from segstudio.cli.options import AsJson, ProjectFolder, examples
 from segstudio.cli.output import Output, Update, number, output, table
 from segstudio.cli.stopping import stoppable
@@ -16,7 +17,7 @@ from segstudio.cli.training_options import chosen
 from segstudio.core.classes import ClassTable
 from segstudio.core.curves import BLOCKS, sparkline
 from segstudio.core.labels import LabelledImage
-from segstudio.errors import TrainingError, UsageError
+from segstudio.errors import ProjectError, TrainingError, UsageError
 from segstudio.learn.comparison.plan import (
     DEFAULT_MINUTES,
     DEFAULT_TRANSFERS,
@@ -32,7 +33,6 @@ from segstudio.learn.comparison.plan import (
     plan_comparison,
 )
 from segstudio.learn.comparison.report import check_report_folder, data_of, save_report
-from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.learn.request import TRANSFERS, TrainSettings
 from segstudio.storage.project import Project
 
@@ -115,15 +115,25 @@ def compare(
                 settings,
                 transfers=names,
                 backbones=_listed(backbones),
-                starts=[_start(project, name) for name in _listed(start or "")],
+                starts=[start_of(project, name) for name in _listed(start or "")],
                 in_use=project.model_in_use,
             )
             images, classes = project.labelled(), project.classes
         found, code = run_comparison(plan, images, classes, out, out_folder)
-        files = [] if out_folder is None else save_report(found, out_folder)
+        files, problem = _saved(found, out_folder)
         lines = [f"Written: {', '.join(path.name for path in files)} in {out_folder}."] if files else []
         out.result({**data_of(found), "files": files}, *shown(found, blocks=blocks), *lines)
+        if problem is not None:  # told last: what hours of training found is on the screen by then
+            raise problem
     return code
+
+
+def _saved(found: Comparison, folder: Path | None) -> tuple[list[Path], ProjectError | None]:
+    """The files of the report, or why they cannot be written."""
+    try:
+        return ([] if folder is None else save_report(found, folder)), None
+    except ProjectError as error:
+        return [], error
 
 
 def run_comparison(
@@ -186,8 +196,10 @@ class _Follower:
                         self._out.say(f"  {note}")
                 if event.result.error:
                     self._out.problem(f"{event.result.row.label}: {event.result.error}")
-                if self._folder is not None:  # a power cut in the night must not cost the evening's rows
-                    save_report(event.so_far, self._folder)
+                # A power cut in the night must not cost the evening's rows, and a full disk not those to come.
+                _, problem = _saved(event.so_far, self._folder)
+                if problem is not None:
+                    self._out.problem(str(problem))
                 self._update(float(event.number), event.result.row.label)
             case ComparisonDone():
                 pass
@@ -245,17 +257,6 @@ def _span(bounds: tuple[float, float] | None, *, sign: bool = False) -> str:
         return ""
     form = "+.3f" if sign else ".3f"
     return f"[{bounds[0]:{form}}, {bounds[1]:{form}}]"
-
-
-def _start(project: Project, name: str) -> str:
-    """A published network by its name, a model of the project by its folder, or a folder as it is."""
-    own = {model.name: model.folder for model in project.models()}
-    if name in STRUCTURES or (name not in own and Path(name).is_dir()):
-        return name
-    if name not in own:
-        choices = ", ".join([*own, *STRUCTURES])
-        raise UsageError(f"--start '{name}' is no model and no published network", remedy=f"Choose one of {choices}")
-    return str(own[name])
 
 
 def can_show_blocks(encoding: str | None) -> bool:

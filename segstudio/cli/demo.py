@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from segstudio.cli.display import has_display
-from segstudio.cli.evaluating import scores_data, scores_text
+from segstudio.cli.evaluating import score_pairs, scores_data, scores_text
 from segstudio.cli.options import AsJson, Device, ProjectFolder, examples
 from segstudio.cli.output import Output, output
 from segstudio.cli.training import run_training
-from segstudio.core.arrays import I64
-from segstudio.core.metrics import Scores, confusion_matrix
+from segstudio.core.metrics import Scores
 from segstudio.core.proposal import Proposal
 from segstudio.errors import ModelError, ProjectError, UsageError
 from segstudio.learn.request import TrainSettings
@@ -92,12 +90,9 @@ def _loop(project: Project, settings: TrainSettings, out: Output) -> int:
 
 def _score(project: Project) -> Scores:
     """Scores on the images without strokes, which training has not seen."""
-    classes = len(project.classes)
-    confusion: I64 = np.zeros((classes, classes + 1), np.int64)
     unseen = [record.key for record in project.images() if not record.labelled_pixels]
-    for key in unseen:
-        confusion += confusion_matrix(truth_of(project, key), _proposal(project, key).classes, classes)
-    return Scores.of(confusion, images=len(unseen))
+    pairs = ((truth_of(project, key), _proposal(project, key).classes) for key in unseen)
+    return score_pairs(pairs, len(project.classes))
 
 
 def _draw(project: Project) -> Path:

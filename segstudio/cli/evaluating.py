@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -172,23 +173,33 @@ def score_folders(predictions: Path, truth: Path, classes: int) -> FolderScores:
             f"has no prediction for any mask of {truth}", remedy="Give masks of the same names", path=predictions
         )
     return FolderScores(
-        _score_pairs(pairs, classes),
+        score_pairs((_read_pair(*pair, classes) for pair in pairs), classes),
         without_truth=len(found) - len({path for _, path in pairs}),
         without_prediction=len(true_masks) - len(pairs),
     )
 
 
-def _score_pairs(pairs: list[tuple[Path, Path]], classes: int) -> Scores:
+def score_pairs(pairs: Iterable[tuple[U8, U8]], classes: int) -> Scores:
+    """Score predictions against their truth, one image after the other.
+
+    Args:
+        pairs: truth and prediction of each image, ``uint8 (H, W)`` class indices or void; without any, no score is
+            defined.
+        classes: number of classes.
+    """
     confusions: list[I64] = []
     boundaries: I64 = np.zeros((classes, 4), np.int64)
-    for true_path, predicted_path in pairs:
-        true = read_mask(true_path, classes=classes)
-        height, width = true.shape
-        predicted = _prediction(predicted_path, (width, height), classes)
+    for true, predicted in pairs:
         confusions.append(confusion_matrix(true, predicted, classes))
         boundaries += boundary_counts(true, predicted, classes)
-    every = np.stack(confusions)
-    return Scores.of(every.sum(axis=0), images=len(pairs), boundaries=boundaries, interval=interval(every))
+    every = np.stack(confusions) if confusions else np.zeros((0, classes, classes + 1), np.int64)
+    return Scores.of(every.sum(axis=0), images=len(every), boundaries=boundaries, interval=interval(every))
+
+
+def _read_pair(true_path: Path, predicted_path: Path, classes: int) -> tuple[U8, U8]:
+    true = read_mask(true_path, classes=classes)
+    height, width = true.shape
+    return true, _prediction(predicted_path, (width, height), classes)
 
 
 def _prediction(path: Path, size: tuple[int, int], classes: int) -> U8:

@@ -12,6 +12,7 @@ from segstudio.cli.output import output
 from segstudio.cli.predicting import model_folder
 from segstudio.core.arrays import U8
 from segstudio.errors import ModelError, ProjectError, SegStudioError
+from segstudio.storage.atomic import replacing
 from segstudio.storage.cards import CARD
 from segstudio.storage.outputs import check_targets
 from segstudio.storage.project import Project
@@ -72,11 +73,12 @@ def export_model(
         _check_target(path, is_export)
         loaded = load_model(folder)
         speaker.say(f"Exporting {folder.name} ...")
-        done = _writer(kind)(loaded, path, dynamic=not fixed)
-        difference = check_export(path, loaded, _images_to_check(model, loaded), size=done.size)
-        if difference > _TOLERANCE:
-            problem = f"gives probabilities that differ by {difference:.2g} from the model's"
-            raise ModelError(problem, remedy="Do not use it, choose the other --format", path=path)
+        with replacing(path) as temporary:
+            done = _writer(kind)(loaded, temporary, dynamic=not fixed)
+            difference = check_export(temporary, loaded, _images_to_check(model, loaded), size=done.size)
+            if difference > _TOLERANCE:
+                problem = f"is not written, its probabilities differ by {difference:.2g} from the model's"
+                raise ModelError(problem, remedy="Choose the other --format", path=path)
         sizes = "any size in multiples of 32" if done.size is None else f"{done.size[0]} x {done.size[1]} pixels"
         data = {"model": folder, "file": path, "format": kind, "dynamic": done.dynamic, "size": done.size}
         speaker.result(

@@ -1,6 +1,7 @@
 """The command about the models of a project."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from segstudio.cli.options import AsJson, ProjectFolder, examples
 from segstudio.cli.output import Output, number, output, table
 from segstudio.errors import ProjectError, UsageError
+from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.learn.request import TrainSettings
 from segstudio.storage.cards import read_card
 from segstudio.storage.describing import describe
@@ -112,6 +114,25 @@ def model_named(project: Project, name: str) -> ModelRecord:
         options = ", ".join(found) or "none yet"
         raise ProjectError(f"has no model '{name}'", remedy=f"Models are: {options}", path=project.folder)
     return found[name]
+
+
+def start_of(project: Project, name: str) -> str:
+    """What `segstudio.learn.request.TrainSettings` call the start that a person named.
+
+    Args:
+        project: whose models may be given by their names.
+        name: of a model, or of a published network; or the folder of a model.
+
+    Raises:
+        UsageError: there is none; the line lists them.
+    """
+    own = {model.name: model.folder for model in project.models()}
+    if name in STRUCTURES or (name not in own and Path(name).is_dir()):
+        return name
+    if name not in own:
+        choices = ", ".join([*own, *STRUCTURES])
+        raise UsageError(f"--start '{name}' is no model and no published network", remedy=f"Choose one of {choices}")
+    return str(own[name])
 
 
 def miou_of(record: ModelRecord) -> float | None:

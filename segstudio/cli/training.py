@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from segstudio.cli import training_options as options
+from segstudio.cli.models import start_of
 from segstudio.cli.options import AsJson, ProjectFolder, examples
 from segstudio.cli.output import Output, Update, number, output
 from segstudio.cli.ranks import follow, joined
@@ -123,7 +124,11 @@ def train(
                 loss=LossSettings(chosen("--loss", loss, LOSSES), balance, smoothing),
                 augmentation=options.augmentation(augment, none=no_augment),
             )  # fmt: skip
+            if start is not None and settings.transfer != "structure":
+                raise UsageError("only structure starts from a whole network", remedy="Add --transfer structure")
             with output(as_json=as_json) as out, Project.open(folder) as project:
+                if start is not None:
+                    settings = replace(settings, start=start_of(project, start))
                 report, code = run_training(
                     project, _limited(project, settings, resume=resume), out, resume=resume, group=group
                 )

@@ -32,7 +32,10 @@ TransferName = Annotated[
 ]
 Start = Annotated[
     str | None,
-    typer.Option(help="With structure: a published network, or the folder of a model.", rich_help_panel=_NETWORK),
+    typer.Option(
+        help="With structure: a published network, a model of the project, or the folder of a model.",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 DecoderName = Annotated[
     str, typer.Option(help="auto: fpnfine; with feature transfer, light.", rich_help_panel=_NETWORK)

@@ -10,6 +10,8 @@ from segstudio.core.arrays import I64, U8, Bool
 from segstudio.core.boundaries import boundary_scores
 from segstudio.core.classes import VOID
 
+_AT_ONCE = 1 << 20  # pixels
+
 
 def confusion_matrix(truth: U8, prediction: U8, classes: int) -> I64:
     """Count pixels by true and predicted class; pixels whose truth is void are left out.
@@ -27,13 +29,15 @@ def confusion_matrix(truth: U8, prediction: U8, classes: int) -> I64:
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"truth is {truth.shape}, prediction {prediction.shape}")
-    counts = np.bincount((truth.astype(np.uint16).ravel() << 8) | prediction.ravel(), minlength=1 << 16).reshape(
-        256, 256
-    )
-    counts = counts[:VOID]  # rows with a true class
+    counts = np.zeros(1 << 16, np.int64)
+    said, answered = truth.ravel(), prediction.ravel()
+    for start in range(0, len(said), _AT_ONCE):  # numpy counts in eight bytes a pixel
+        part = slice(start, start + _AT_ONCE)
+        counts += np.bincount((said[part].astype(np.uint16) << 8) | answered[part], minlength=1 << 16)
+    counts = counts.reshape(256, 256)[:VOID]  # rows with a true class
     if counts[classes:].any() or counts[:, classes:VOID].any():
         raise ValueError(f"a value is neither below {classes} nor void")
-    return np.concatenate([counts[:classes, :classes], counts[:classes, VOID:]], axis=1).astype(np.int64)
+    return np.concatenate([counts[:classes, :classes], counts[:classes, VOID:]], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(f"is no model, it has no {CARD}", remedy="Choose a model folder", path=Path(folder)) from error
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", remedy="Allow reading it", path=path) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError("is damaged", remedy=_REMEDY, path=path) from error
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise ModelError("is no model card", remedy=_REMEDY, path=path)
@@ -184,6 +184,8 @@ def _is_normalisation(value: object) -> bool:
         and numbers(mean)
         and numbers(std)
         and 0 < len(mean) == len(std)
+        and all(map(math.isfinite, mean))
+        and all(0 < value < math.inf for value in std)  # it divides
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from segstudio.cli.comparing import can_show_blocks, shown
 from segstudio.cli.output import Output
 from segstudio.core.metrics import Scores
+from segstudio.errors import ProjectError
 from segstudio.learn import events
 from segstudio.learn.comparison.plan import Comparison, ComparisonPlan, Point, Row, RowResult
 from segstudio.learn.request import TrainRequest, TrainSettings
@@ -131,6 +132,22 @@ def test_ctrl_c_keeps_the_rows_that_ended(
     assert [row["transfer"] for row in answer.json["left"]] == ["parameter"]
     assert json.loads((tmp_path / "report" / "comparison.json").read_text())["stopped"] is True
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_full_disk_costs_neither_the_rows_to_come_nor_the_result(
+    call: Call, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> list[Path]:
+        raise ProjectError("cannot be written, the disk is full", remedy="Free some space", path=tmp_path / "report")
+
+    monkeypatch.setattr("segstudio.cli.comparing.save_report", full)
+    words = ("--transfers", "none,feature", *SHORT, "--out", tmp_path / "report", "--json")
+    answer = call("compare", project, *words)
+    assert answer.code == 1
+    assert [row["error"] for row in answer.json["rows"]] == [None, None]
+    assert answer.json["files"] == []
+    assert answer.err.count("the disk is full") == 3  # after each row, and at the end
+    assert "the disk is full" in answer.err.splitlines()[-1]
 
 
 def test_a_failed_row_is_a_line_and_none_but_failures_is_a_failure(

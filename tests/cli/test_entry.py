@@ -13,7 +13,10 @@ from segstudio.storage.logs import log_folder
 from tests.cli.calling import Call
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("new", "train", "predict", "evaluate", "models", "backbones", "weights", "info", "export", "demo", "open")
+COMMANDS = (
+    "new", "train", "compare", "predict", "evaluate", "models", "export-model", "backbones", "weights", "info",
+    "export", "demo", "open",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def test_version(call: Call) -> None:
         (("train", "x", "--steps", "many"), "--steps"),
         (("train", "x", "--steps", "0"), "--steps"),
         (("train", "x", "--minutes", "0"), "--minutes"),
-        (("train", "x", "--transfer", "magic"), "parameter, feature, none"),
+        (("train", "x", "--transfer", "magic"), "parameter, feature, structure, none"),
         (("train", "x", "--backbone", "vgg99"), "efficientnet_lite0, efficientnet_lite1"),
         (("new", "x"), "--images or --dataset"),
         (("new", "x", "--images", "y"), "--classes"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segstudio.cli.evaluating import _compared
+from segstudio.cli.evaluating import _compared, score_pairs, scores_text
 from segstudio.core.bootstrap import PairedDifference
 from segstudio.core.classes import VOID
 from tests.cli.calling import Call, write_png
@@ -172,3 +172,9 @@ def test_folders_have_no_models(call: Call, folders: Folders) -> None:
 )
 def test_a_comparison_in_words(gain: PairedDifference, says: str) -> None:
     assert says in _compared(gain)
+
+
+def test_without_images_no_score_is_defined() -> None:
+    scores = score_pairs([], 2)
+    assert (scores.images, scores.labelled_pixels, scores.interval) == (0, 0, None)
+    assert scores_text(scores, ["a", "b"])[-1].startswith("mean IoU -, Dice -")  # type: ignore[union-attr]

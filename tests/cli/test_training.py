@@ -130,6 +130,18 @@ def test_structure_transfer_needs_a_start(call: Call, drawn: Path) -> None:
     call("train", drawn, "--steps", "1", "--transfer", "structure").assert_refused("start", code=2)
 
 
+def test_structure_transfer_starts_from_a_model_by_its_name(call: Call, trained: Path) -> None:
+    with Project.open(trained) as project:
+        assert project.model_in_use is not None
+        name = project.model_in_use.name
+    words = ("train", trained, *SHORT, "--start")
+    call(*words, name).assert_refused("only structure", "--transfer structure", code=2)
+    call(*words, "m0099", "--transfer", "structure").assert_refused("m0099", name, "lraspp", code=2)
+    answer = call(*words, name, "--transfer", "structure", "--json")
+    assert answer.code == 0, answer.err
+    assert "kept" in answer.err
+
+
 def test_every_option_reaches_the_settings(call: Call, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[TrainSettings] = []
 

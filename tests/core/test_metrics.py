@@ -1,5 +1,7 @@
 """Scores against a pixel-by-pixel count, and void left out of everything."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,3 +101,13 @@ def test_the_mean_boundary_score_is_over_classes_with_a_true_boundary() -> None:
 def test_equal_counts_are_equal_scores() -> None:
     matrix = confusion_matrix(np.array([[0, 1]], np.uint8), np.array([[0, 2]], np.uint8), 3)
     assert Scores.of(matrix, images=1) == Scores.of(matrix, images=1)
+
+
+def test_a_large_image_is_counted_in_little_memory() -> None:
+    truth = np.repeat(np.array([0, 1, VOID, 1], np.uint8), 1 << 20).reshape(2048, 2048)
+    tracemalloc.start()
+    counts = confusion_matrix(truth, np.ones_like(truth), 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert counts.tolist() == [[0, 1 << 20, 0], [0, 2 << 20, 0]]
+    assert peak < 5 * truth.nbytes

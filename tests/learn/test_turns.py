@@ -1,11 +1,13 @@
 """A prediction that a person waits for goes first, and nothing it does can hold a run for ever."""
 
+import os
+import sys
 import threading
 import time
 
 import pytest
 
-from segstudio.learn.turns import give_way, prediction_first
+from segstudio.learn.turns import give_way, lower_priority, prediction_first
 
 PATIENCE = 20.0  # seconds until a test gives up
 
@@ -104,3 +106,20 @@ def test_a_prediction_that_hangs_does_not_hold_a_run_for_ever() -> None:
         run.join(PATIENCE)
     assert waited
     assert 0.1 <= waited[0] < PATIENCE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
+@pytest.mark.skipif(hasattr(os, "getpriority") and os.getpriority(os.PRIO_PROCESS, 0) >= 19, reason="low already")
+def test_a_lowered_thread_is_nicer_than_the_others() -> None:
+    found: list[int] = []
+
+    def look() -> None:
+        lower_priority()
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [19]  # the lowest there is
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

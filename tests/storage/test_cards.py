@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,9 @@ def broken(**changes: Any) -> str:
         (broken(kept="yes"), "'kept'"),
         (broken(parent=3), "'parent'"),
         (broken(normalisation={"mean": [0.5], "std": [0.5, 0.5]}), "'normalisation'"),
+        (broken(normalisation={"mean": [0.5], "std": [0.0]}), "'normalisation'"),
+        (broken(normalisation={"mean": [math.nan], "std": [0.5]}), "'normalisation'"),
+        ("[" * 100_000, "is damaged"),
     ],
 )
 def test_a_bad_card_is_one_line(tmp_path: Path, content: str, says: str) -> None:

@@ -23,6 +23,7 @@ from segstudio.storage.atomic import write_bytes, write_text
 
 MANIFEST = "weights.json"
 _FORMAT = 1
+_PARTS = ("name", "sha256")  # without which an entry says nothing
 _LONGEST_HEADER = 100_000_000  # bytes; safetensors itself allows no more
 
 
@@ -141,12 +142,12 @@ def import_folder(source: Path, folder: Path | None = None) -> list[Carried]:
 def _take(entry: dict[str, Any], source: Path, folder: Path | None) -> Carried:
     from segstudio.learn.backbones.weights import import_weights
 
-    name = str(entry["name"])
+    name = entry["name"]
     try:
         backbone = find_backbone(name)
         # Not by the entry's own word for it, which could lead anywhere.
         path = source / f"{backbone.stem}.safetensors"
-        _verify(path, str(entry["sha256"]))
+        _verify(path, entry["sha256"])
         report = import_weights(backbone, path, folder, source=_source(path) or path.name)
     except SegStudioError as error:
         return Carried(name, str(error), None)
@@ -170,13 +171,13 @@ def _entries(manifest: Path) -> list[dict[str, Any]]:
     try:
         stored = json.loads(manifest.read_text(encoding="utf-8"))
         entries = stored["weights"]
-        if stored["format"] != _FORMAT or not all({"name", "sha256"} <= set(entry) for entry in entries):
+        if stored["format"] != _FORMAT or not all(isinstance(entry[part], str) for entry in entries for part in _PARTS):
             raise ValueError("another format")
         return [dict(entry) for entry in entries]
     except FileNotFoundError as error:
         remedy = "Make such a folder by 'segstudio weights export', or import its files one by one with --backbone"
         raise WeightsError(f"holds no {MANIFEST}", remedy=remedy, path=manifest.parent) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError("is damaged or of another version", remedy="Export the weights again", path=manifest) from (
             error
         )

@@ -179,7 +179,7 @@ class TrainingSet:
     def counts(self) -> I64:
         """``(K,)`` labelled pixels of each class over all images."""
         total = np.zeros(self._classes, np.int64)
-        for entry in self._entries.values():
+        for entry in list(self._entries.values()):  # the drawing thread may drop one meanwhile
             total += entry.places.counts
         return total
 

@@ -5,7 +5,7 @@ import math
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 
 from segstudio.core.labels import LabelledImage, fingerprint
 from segstudio.core.metrics import Scores
-from segstudio.errors import ProjectError
+from segstudio.errors import ModelError, ProjectError
 from segstudio.learn import events
 from segstudio.learn.crops.data import ImageCache
 from segstudio.learn.group.group import ALONE, Group
@@ -23,6 +23,7 @@ from segstudio.learn.judging.verdicts import Verdict
 from segstudio.learn.networks.saving import LoadedModel, class_entries, save_model
 from segstudio.learn.request import TrainRequest, TrainSettings
 from segstudio.learn.training.curve import Curve
+from segstudio.learn.training.memory import is_device_lost, is_out_of_memory
 from segstudio.learn.training.progress import Progress
 from segstudio.learn.training.starting import Lineage
 from segstudio.learn.training.stepping import Stepper
@@ -31,6 +32,7 @@ from segstudio.storage.cards import ModelCard, card_scores
 _log = logging.getLogger(__name__)
 _ROUND_SECONDS = 5.0  # that an interim round may take
 _NUMBERED = re.compile(r"m(\d+)-")
+_LATER = "The next round tries again, or the run when it is resumed"
 _SCORING_SPEED = 3  # pixels a forward pass handles in the time of one in training
 
 Emit = Callable[[events.Event], None]
@@ -52,7 +54,7 @@ class Judge:
 
     Attributes:
         lineage: where the run stands now.
-        best: scores of the best candidate so far.
+        best: scores of the better of the newest candidate and the model this run promoted, on the same pixels.
         round_pixels: about how many pixels an interim round scores; None before the first one.
         unsaved: whether the disk refused the last model that was to be saved.
     """
@@ -78,6 +80,7 @@ class Judge:
         self.best: Scores | None = None
         self.round_pixels: int | None = request.pace.pixels if request.pace else None
         self.unsaved = False
+        self._verdict: Verdict | None = None  # of the last round
         self._gate: tuple[torch.device, Gate] | None = None
 
     def round(self, stepper: Stepper, images: Images, *, interim: bool) -> Verdict:
@@ -92,6 +95,7 @@ class Judge:
 
         Raises:
             Cancelled: the cancel flag was set.
+            ModelError: there is too little memory, or the device has failed.
         """
         candidates = self._candidates(stepper)
         pixels = self._affordable(len(candidates)) if interim else None
@@ -99,6 +103,12 @@ class Judge:
         stepper.network.eval()
         try:
             verdict = gate.judge(candidates, images, finite=self._progress.steps > 0, pixels=pixels)
+        except (RuntimeError, MemoryError) as error:
+            if is_device_lost(error):
+                raise ModelError(f"the device {stepper.device} failed", remedy=_LATER) from error
+            if is_out_of_memory(error):
+                raise ModelError("there is too little memory", remedy=_LATER) from error
+            raise
         finally:
             stepper.network.train()
         progress = self._progress
@@ -108,11 +118,21 @@ class Judge:
         self.best = _better(verdict.candidate, verdict.in_use if self.lineage.own else None)
         chosen = candidates[verdict.which]
         self._emit(self._round_done(verdict, averaged=chosen.network is not stepper.network))
+        self._verdict = verdict
         if verdict.promote:
             self._promote(stepper, chosen, verdict, images, gate)
         elif not interim and verdict.outcome == "too few labels" and self.lineage.own is None:
             self._offer(stepper, chosen, verdict, images)
         return verdict
+
+    def stopped(self, stepper: Stepper, images: Images) -> None:
+        """A person stops the run: offer what it learned, unscored, if nobody could judge it so far.
+
+        A run without a limit would never offer anything otherwise.
+        """
+        last = self._verdict
+        if last is not None and last.outcome == "too few labels" and self.lineage.own is None:
+            self._offer(stepper, self._candidates(stepper)[0], replace(last, candidate=None), images)
 
     def note(self, kind: events.NoteKind, line: str) -> None:
         """Tell a line for a person."""

@@ -40,7 +40,3 @@ class WeightAverage:
             else:  # a counter, which has no average
                 own.copy_(new)
         torch._foreach_lerp_(mine, theirs, weight)
-
-    def usable(self) -> bool:
-        """Whether it holds at least one step, and every weight is a number."""
-        return self.steps > 0 and all(bool(value.isfinite().all()) for value in self.network.state_dict().values())

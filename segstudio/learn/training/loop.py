@@ -21,7 +21,6 @@ from segstudio.learn.crops.data import Batches, ImageCache, network_channels
 from segstudio.learn.crops.feeding import Feed
 from segstudio.learn.device import reproducible
 from segstudio.learn.group.group import ALONE, Group
-from segstudio.learn.judging.gate import SECOND_IMAGE
 from segstudio.learn.judging.rounds import Emit, Images, Judge
 from segstudio.learn.networks.inheriting import start_network
 from segstudio.learn.request import TrainRequest
@@ -35,8 +34,11 @@ from segstudio.learn.training.resuming import StoppedRun, save_run
 from segstudio.learn.training.schedule import Budget, Plateau, Rounds, rate, thawed
 from segstudio.learn.training.starting import (
     Lineage,
+    at_hand,
     came_or_went,
+    changed,
     check_settings,
+    opening,
     read_labels,
     require_batch,
     resumed_settings,
@@ -108,7 +110,11 @@ class _Run:
     ) -> None:
         self._request, self._emit, self._cancel, self._refresh, self._group = request, emit, cancel, refresh, group
         stopped, self._not_resumed = group.once(lambda: stopped_run(request))
-        settings = request.settings if stopped is None else resumed_settings(stopped, request.settings)
+        self._curve, progress, lineage = Curve(), Progress(), Lineage(request.in_use)
+        settings = request.settings
+        if stopped is not None:
+            progress, lineage = take_up(stopped, request, self._curve)
+            settings = at_hand(resumed_settings(stopped, settings), lineage.own)
         check_settings(settings)
         self._settings = settings = settle(settings, request.images)
         self._images = images = request.images
@@ -124,9 +130,6 @@ class _Run:
             group=group,
         )
         self._stop_if_cancelled()
-        self._curve, progress, lineage = Curve(), Progress(), Lineage(request.in_use)
-        if stopped is not None:
-            progress, lineage = take_up(stopped, request, self._curve)
         self._progress = progress
         progress.clock = group.now
         self._judge = Judge(
@@ -142,9 +145,10 @@ class _Run:
         )
         self._budget = Budget(None if settings.minutes is None else settings.minutes * 60, settings.steps)
         self._rounds = Rounds(self._budget, progress.seconds, pause=request.pace.seconds if request.pace else None)
-        self._plateau, self._on_plateau, self._thaw_all = Plateau(), False, False
+        self._plateau, self._on_plateau = Plateau(), False
         self._stages: tuple[Stepper, int] | None = None  # how many its encoder has
-        self._thawed: tuple[Stepper, int] | None = None  # how many of them learn
+        self._thawed: tuple[Stepper, int] | None = None  # how many of them take gradients
+        self._learning = int(stopped.content["learning"]) if stopped else 0  # stages that once learn go on
         self._notes: list[tuple[events.NoteKind, str]] = []  # from before `Started`
         self._feed: Feed | None = None
         self._drawn: dict[str, Any] | None = None  # where crops stood before a step that has not ended
@@ -172,8 +176,11 @@ class _Run:
                             self._round(feed)
                     self._progress.end()
                     kept = self._finish()
-            except (CancelledError, ModelError):  # what was learned is not lost
-                self._save(feed)
+            except (CancelledError, SegStudioError) as error:  # what was learned is not lost
+                if not self._group.lost:
+                    self._save(feed)
+                    if isinstance(error, CancelledError):
+                        self._judge.stopped(self._recovery.stepper, self._images)
                 raise
         if kept:
             self._forget()
@@ -216,13 +223,13 @@ class _Run:
                 recovery.load(stopped.snapshot)
             except (RuntimeError, KeyError, ValueError) as error:
                 raise TrainingError("the stopped run does not fit its settings", remedy="Train anew") from error
-            self._thaw_all = bool(stopped.content["thaw_all"])
             self._judge.round_pixels = stopped.content["round_pixels"]
         return recovery
 
     def _build(self, device: torch.device) -> Stepper:
         torch.manual_seed(self._settings.seed)
-        started = start_network(self._settings, self._request.classes, channels=self._channels)
+        settings = at_hand(self._settings, self._judge.lineage.own)
+        started = start_network(settings, self._request.classes, channels=self._channels)
         require_batch(self._settings, started.smallest_batch)
         return Stepper(started, self._settings, self._labels.counts, device, self._group)
 
@@ -234,17 +241,9 @@ class _Run:
         else:
             feed.restore(stopped.content["batches"])
             torch.set_rng_state(stopped.random)
-        validating = [image for image in self._images if image.split == "validation"]
-        notes = []
-        if problems := self._labels.problems:
-            others = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-            notes.append(f"Left out: {problems[0]}{others}")
-        if not validating:
-            notes.append(SECOND_IMAGE)
-        if note := self._recovery.stepper.started.note:
-            notes.append(note)
-        device = self._recovery.rung.device
-        self._emit(events.Started(device, len(self._labels), len(validating), " ".join(notes)))
+        validating = sum(image.split == "validation" for image in self._images)
+        note = opening(self._labels.problems, validating, self._recovery.stepper.started.note)
+        self._emit(events.Started(self._recovery.rung.device, len(self._labels), validating, note))
         progress.begin()
         self._refreshed = self._group.now()
         if self._not_resumed:
@@ -296,10 +295,10 @@ class _Run:
             self._stages = stepper, len(stepper.network.stages())
         stages = self._stages[1]
         due = thawed(used, self._progress.seconds, stages, self._settings.optimisation.unfreezing)
-        due = stages if self._thaw_all else due
-        if self._thawed is None or self._thawed != (stepper, due):
-            stepper.network.thaw(due)
-            self._thawed = stepper, due
+        self._learning = max(self._learning, due)  # a limit put off at a resume must not freeze them again
+        if self._thawed != (stepper, self._learning):
+            stepper.network.thaw(self._learning)
+            self._thawed = stepper, self._learning
 
     def _take_labels(self, feed: Feed) -> None:
         if self._refresh is None or self._group.now() - self._refreshed < _REFRESH_SECONDS:
@@ -327,7 +326,7 @@ class _Run:
         """The labels of this moment, None while they are what they were."""
         assert self._refresh is not None
         fresh = self._refresh()
-        return None if _revisions(fresh) == _revisions(self._images) else fresh
+        return fresh if changed(self._images, fresh) else None
 
     def _round(self, feed: Feed) -> None:
         """A round on the way: the gate, the plateau, the state of the run on disk."""
@@ -340,8 +339,8 @@ class _Run:
         except ModelError as error:  # too little memory to score, which the last round may have
             self._note("memory", f"This round could not be scored: {error}")
         line = self._plateau.seen(began, score)
-        if line and self._learns_in_part():
-            self._thaw_all = True
+        if line and self._stages is not None and self._learning < self._stages[1]:
+            self._learning = self._stages[1]
             self._plateau.forget()
             self._note("plateau", _THAWED)
         elif line:
@@ -350,10 +349,6 @@ class _Run:
         self._save(feed)
         seconds = self._progress.seconds
         self._rounds.finished(seconds, seconds - began)
-
-    def _learns_in_part(self) -> bool:
-        """Whether the encoder, or stages of it, still wait to be thawed."""
-        return self._thawed is not None and self._stages is not None and self._thawed[1] < self._stages[1]
 
     def _forget(self) -> None:
         self._group.once(lambda: forget_run(self._request.models))
@@ -381,7 +376,7 @@ class _Run:
             "round_pixels": self._judge.round_pixels,
             "curve": self._curve.state(),
             "channels": self._channels,
-            "thaw_all": self._thaw_all,
+            "learning": self._learning,
             "rung": asdict(self._recovery.rung),
             "batches": self._drawn or feed.state(),
             "labels": fingerprint(self._images),
@@ -394,7 +389,3 @@ class _Run:
             self._saved = progress.steps
         except SegStudioError as error:
             self._note("disk", f"The state of the run could not be saved: {error}")
-
-
-def _revisions(images: Images) -> list[object]:
-    return [(image.key, image.revision, image.split) for image in images]

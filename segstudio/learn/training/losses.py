@@ -21,34 +21,6 @@ _LOVASZ_PIXELS = 10007  # a prime, so that the pixels taken do not line up with 
 Reduce = Callable[[Tensor], Tensor]
 
 
-def masked_cross_entropy(logits: Tensor, target: Tensor, *, void: int = VOID) -> Tensor:
-    """Mean cross-entropy over labelled pixels only.
-
-    Args:
-        logits: ``(N, K, H, W)`` float, unnormalised.
-        target: ``(N, H, W)`` int64, class index or `void`.
-
-    Returns:
-        Scalar; 0 when no pixel of the batch is labelled, with a zero gradient.
-    """
-    return segmentation_loss(logits, target, LossSettings("ce"), void=void)
-
-
-def masked_dice(logits: Tensor, target: Tensor, *, void: int = VOID) -> Tensor:
-    """Soft Dice loss over labelled pixels only, averaged over the classes labelled in the batch.
-
-    Args:
-        logits: ``(N, K, H, W)`` float, unnormalised.
-        target: ``(N, H, W)`` int64, class index or `void`.
-
-    Returns:
-        Scalar in [0, 1]; 0 when no pixel of the batch is labelled, with a zero gradient.
-
-    Source: Milletari et al. 2016, eq. 1; void pixels leave both numerator and denominator.
-    """
-    return _dice(_dice_sums(_Labelled(logits, target, void)))
-
-
 def _alone(sums: Tensor) -> Tensor:
     return sums
 

@@ -141,7 +141,7 @@ class Recovery:
         self._note("numbers", "The loss was no number: back to the last good weights, with half the learning rate.")
 
     def _climb_down(self) -> None:
-        self.stepper.drop_gradients()
+        self.stepper.break_off()
         free(self.stepper.device)
         below = lower(self.rung, self._top, smallest_batch=self.stepper.started.smallest_batch)
         if below is None:

@@ -4,14 +4,15 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from segstudio.core.augmentation import Augmentation
-from segstudio.errors import ModelError
+from segstudio.errors import ModelError, UsageError
 from segstudio.learn.request import LossSettings, Optimisation, TrainSettings
+from segstudio.learn.training.curve import Curve
 
 _log = logging.getLogger(__name__)
 STATE = "run.json"
@@ -30,6 +31,7 @@ class ResumeInfo:
         when: its state was saved.
         settings: its own.
         classes: names, in index order.
+        curve: of its steps so far, as `Curve.data` gives it.
     """
 
     steps: int
@@ -37,6 +39,7 @@ class ResumeInfo:
     when: datetime
     settings: TrainSettings
     classes: tuple[str, ...]
+    curve: Mapping[str, list[list[float]]] = field(default_factory=dict, hash=False)
 
 
 def run_folder(models: Path) -> Path:
@@ -89,15 +92,19 @@ def read_info(content: Mapping[str, Any], folder: Path) -> ResumeInfo:
     Raises:
         ModelError: when something of it is missing or makes no sense.
     """
+    curve = Curve()
     try:
+        if "curve" in content:
+            curve.restore(content["curve"])
         return ResumeInfo(
             steps=int(content["steps"]),
             seconds=float(content["seconds"]),
             when=datetime.fromisoformat(content["when"]),
             settings=settings_from(content["settings"]),
             classes=tuple(str(name) for name in content["classes"]),
+            curve=curve.data(),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
         raise ModelError("the stopped run is damaged", remedy=_REMEDY, path=folder / STATE) from error
 
 
@@ -106,6 +113,7 @@ def settings_from(content: Mapping[str, Any]) -> TrainSettings:
 
     Raises:
         ValueError, TypeError: when an entry is unknown or of another type.
+        UsageError: a strength of an augmentation is out of its range.
     """
     parts = {name: _build(kind, content[name]) for name, kind in _PARTS.items()}
     settings: TrainSettings = _build(TrainSettings, {**content, **parts})
@@ -113,6 +121,8 @@ def settings_from(content: Mapping[str, Any]) -> TrainSettings:
 
 
 def _build(kind: Any, content: Mapping[str, Any]) -> Any:
+    if not isinstance(content, Mapping):
+        raise TypeError(f"no {kind.__name__}")
     defaults = kind()
     known = {field.name for field in fields(kind)}
     values = {}

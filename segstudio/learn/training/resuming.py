@@ -23,7 +23,7 @@ _WANTED: dict[str, type | tuple[type, ...]] = {
     "round_pixels": (int, type(None)),
     "curve": dict,
     "channels": int,
-    "thaw_all": bool,
+    "learning": int,
     "rung": dict,
     "batches": dict,
     "labels": str,

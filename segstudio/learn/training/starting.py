@@ -11,8 +11,10 @@ from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.crops.data import ImageCache, TrainingSet
 from segstudio.learn.device import pick_device
 from segstudio.learn.group.group import ALONE, Group
+from segstudio.learn.judging.gate import SECOND_IMAGE
 from segstudio.learn.networks.decoders import find_decoder
 from segstudio.learn.networks.inheriting import check_start
+from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.learn.request import TrainRequest, TrainSettings
 from segstudio.learn.training.checking import check_values
 from segstudio.learn.training.curve import Curve
@@ -128,9 +130,51 @@ def stopped_run(request: TrainRequest) -> tuple[StoppedRun | None, str]:
     return stopped, ""
 
 
+def changed(before: Sequence[LabelledImage], now: Sequence[LabelledImage]) -> bool:
+    """Whether labels came, went, or are others."""
+    first, second = ([(image.key, image.revision, image.split) for image in images] for images in (before, now))
+    return first != second
+
+
 def resumed_settings(stopped: StoppedRun, asked: TrainSettings) -> TrainSettings:
-    """Those of the stopped run, with the limits that are asked for now."""
-    return replace(stopped.info.settings, minutes=asked.minutes, steps=asked.steps, plateau=asked.plateau)
+    """Those of the stopped run, with the limits that are asked for now; the device too, when its own is gone."""
+    settings = replace(stopped.info.settings, minutes=asked.minutes, steps=asked.steps, plateau=asked.plateau)
+    try:
+        pick_device(settings.device)
+    except UsageError:
+        settings = replace(settings, device=asked.device)
+    return settings
+
+
+def at_hand(settings: TrainSettings, own: Path | None) -> TrainSettings:
+    """The settings, starting from a model of their own run where the one they start from is gone.
+
+    Both are of one architecture; a run that goes on takes its weights from elsewhere anyway.
+
+    Args:
+        settings: of the run.
+        own: folder of the model it promoted last, or None.
+    """
+    if settings.transfer != "structure" or own is None or not settings.start or settings.start in STRUCTURES:
+        return settings
+    return settings if Path(settings.start).is_dir() else replace(settings, start=str(own))
+
+
+def opening(problems: Sequence[str], validating: int, start: str) -> str:
+    """What a person should know when a run begins, in one line; may be empty.
+
+    Args:
+        problems: why images are left out.
+        validating: how many images validate.
+        start: what there is to say of the network.
+    """
+    notes = []
+    if problems:
+        others = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        notes.append(f"Left out: {problems[0]}{others}")
+    if not validating:
+        notes.append(SECOND_IMAGE)
+    return " ".join([*notes, start] if start else notes)
 
 
 def take_up(stopped: StoppedRun, request: TrainRequest, curve: Curve) -> tuple[Progress, Lineage]:

@@ -21,6 +21,7 @@ from segstudio.learn.training.optimising import Regulariser, clip, lower_rates, 
 
 Inputs = Tensor | list[Tensor]  # images, or what the encoder made of them
 Batch = tuple[Inputs, Tensor]
+_MADE_LAST = "exp_avg_sq"  # of the state that Adam and AdamW make at the first step of a parameter
 
 
 class NotFiniteError(ArithmeticError):
@@ -140,6 +141,13 @@ class Stepper:
     def drop_gradients(self) -> None:
         """Let go of the gradients and their memory."""
         self._optimizer.zero_grad(set_to_none=True)
+
+    def break_off(self) -> None:
+        """After a step that ended for lack of memory: let go of its gradients, and of what it has only half made."""
+        self.drop_gradients()
+        states = self._optimizer.state
+        for parameter in [one for one, own in states.items() if "step" in own and _MADE_LAST not in own]:
+            del states[parameter]
 
     def lower_rates(self, factor: float) -> None:
         """Take smaller steps from now on."""

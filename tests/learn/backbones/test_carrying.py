@@ -81,11 +81,27 @@ def test_a_list_cannot_lead_out_of_its_folder(here: Path, tmp_path: Path) -> Non
     assert "there is no backbone" in carried.line
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 9, "weights": []}', '{"format": 1, "weights": [{}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 9, "weights": []}',
+        '{"format": 1, "weights": [{}]}',
+        '{"format": 1, "weights": [{"name": ["a"], "sha256": "0"}]}',
+        '{"format": 1, "weights": [{"name": 1, "sha256": "0"}]}',
+        "[" * 100_000,
+    ],
+    ids=range(8),
+)
 def test_a_damaged_list_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "weights.json").write_text(text)
     with pytest.raises(WeightsError, match=r"weights\.json: is damaged or of another version"):
         import_folder(tmp_path)
+    with pytest.raises(WeightsError, match=r"weights\.json: is damaged or of another version"):
+        export_weights(["efficientnet_lite0"], tmp_path)
+    assert (tmp_path / "weights.json").read_text() == text
 
 
 def test_a_folder_without_a_list_says_what_to_do(tmp_path: Path) -> None:

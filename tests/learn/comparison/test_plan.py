@@ -13,7 +13,7 @@ from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.learn.request import TrainSettings
 from segstudio.storage.cards import ModelCard, write_card
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = TrainSettings(steps=2)
 LITE, LRASPP = "efficientnet_lite0", "lraspp_mobilenet_v3_large"
 

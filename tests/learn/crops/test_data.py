@@ -320,3 +320,23 @@ def test_strokes_are_in_the_crops_though_they_are_a_hundredth_of_the_pixels(make
     _, target = training_set(make_image(1, annotation=annotation)).batch(np.random.default_rng(0), 60, 32)
     assert ((target != VOID).any(axis=(1, 2))).mean() > 0.85
     assert set(np.unique(target)) == {0, 1, VOID}
+
+
+def test_an_image_may_be_left_out_while_labels_are_counted(make_image: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that draws crops finds out about an unreadable image whenever it wants."""
+    dropped: list[str] = []
+
+    class Counted:
+        @property
+        def counts(self) -> np.ndarray:
+            for key in dropped:
+                images._entries.pop(key, None)
+            return np.array([1, 1])
+
+        places = (np.zeros((1, 2), np.int32),) * 2
+
+    monkeypatch.setattr("segstudio.learn.crops.data.find_places", lambda *_: Counted())
+    images = TrainingSet([make_image(seed) for seed in range(3)], 2, ImageCache())
+    dropped.append("image2")
+    assert images.counts.tolist() == [3, 3]
+    assert len(images) == 2

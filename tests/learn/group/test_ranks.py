@@ -37,7 +37,7 @@ from segstudio.storage.cards import WEIGHTS
 from tests.learn.conftest import SIZE, blob_scene
 from tests.learn.group_cases import crops
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Answers = list[dict[str, Any]]
 Make = Callable[..., LabelledImage]
 

@@ -159,8 +159,10 @@ def test_what_a_decoder_does_not_read_changes_no_score(decoder: str, places: tup
 def test_asking_for_stages_and_reads_changes_nothing() -> None:
     network = build_network(LITE, "fpn", 2, "none").train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
+    random = torch.get_rng_state()
     network.stages()
     network.reads()
+    assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert network.training
 

@@ -37,11 +37,9 @@ def values(average: WeightAverage) -> set[float]:
 
 def test_the_first_step_replaces_the_random_start(network: SegmentationNetwork) -> None:
     average = WeightAverage(network)
-    assert not average.usable()
     fill(network, 3)
     average.update(network)
     assert values(average) == {3}
-    assert average.usable()
 
 
 def test_recent_steps_count_most_and_counters_are_copied(network: SegmentationNetwork) -> None:
@@ -66,10 +64,3 @@ def test_the_average_is_apart_from_the_network(network: SegmentationNetwork) -> 
     assert values(average) == {3}
     assert not average.network.training
     assert not any(parameter.requires_grad for parameter in average.network.parameters())
-
-
-def test_weights_that_are_no_numbers_are_not_usable(network: SegmentationNetwork) -> None:
-    average = WeightAverage(network)
-    next(network.parameters()).data.fill_(float("nan"))
-    average.update(network)
-    assert not average.usable()

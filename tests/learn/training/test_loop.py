@@ -2,9 +2,7 @@
 
 import copy
 import math
-import os
 import pickle
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +25,6 @@ from segstudio.learn.prediction.predicting import predict
 from segstudio.learn.request import TrainRequest, Transfer
 from segstudio.learn.training import loop as training
 from segstudio.learn.training.loop import fit
-from segstudio.learn.turns import lower_priority
 from segstudio.storage.cards import WEIGHTS
 from segstudio.storage.images import read_image
 
@@ -62,14 +59,14 @@ def many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_tells_its_story_and_learns(make_request: Ask) -> None:
-    seen = run(make_request(steps=25, batch=4))
+    seen = run(make_request(steps=20))
     started, done = only(seen, events.Started), only(seen, events.Done)
     assert (started.device, started.train_images, started.validation_images) == ("cpu", 3, 1)
     steps = [event for event in seen if isinstance(event, events.StepDone)]
-    assert [step.step for step in steps] == list(range(1, 26))
+    assert [step.step for step in steps] == list(range(1, 21))
     assert steps[-1].loss < steps[0].loss
-    assert done.steps == 25
-    assert done.images_per_second == pytest.approx(25 * 4 / done.seconds)
+    assert done.steps == 20
+    assert done.images_per_second == pytest.approx(20 * 2 / done.seconds)
     assert done.scores is not None
     assert done.scores.miou > 0.6
     promoted = only(seen, events.Promoted)
@@ -281,7 +278,7 @@ def test_without_validation_a_model_is_promoted_as_not_verified(make_request: As
 
 
 def test_a_worse_candidate_does_not_replace_the_model_in_use(make_request: Ask, judged: Images) -> None:
-    in_use = only(run(make_request(steps=25, batch=4, labelled=judged)), events.Done).model
+    in_use = only(run(make_request(steps=15, labelled=judged)), events.Done).model
     seen = run(make_request(steps=1, in_use=in_use, labelled=judged))
     verdict = only(seen, events.RoundDone)
     assert verdict.candidate is not None
@@ -383,20 +380,3 @@ def test_background_lowers_the_priority_of_its_thread_only(make_request: Ask, mo
     thread.start()
     thread.join()
     assert lowered == ["its own"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
-@pytest.mark.skipif(hasattr(os, "getpriority") and os.getpriority(os.PRIO_PROCESS, 0) >= 19, reason="low already")
-def test_a_lowered_thread_is_nicer_than_the_others() -> None:
-    found: list[int] = []
-
-    def look() -> None:
-        lower_priority()
-        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    assert found == [19]  # the lowest there is
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

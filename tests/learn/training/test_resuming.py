@@ -1,6 +1,7 @@
 """A run that was stopped goes on exactly where it stood, or says in one line why it cannot."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from segstudio.core.augmentation import Augmentation
 from segstudio.core.labels import LabelledImage
 from segstudio.learn import events
+from segstudio.learn.networks.network import SegmentationNetwork
 from segstudio.learn.request import LossSettings, Optimisation, TrainRequest, TrainSettings
 from segstudio.learn.training.loop import fit
 from segstudio.learn.training.resumable import STATE, TENSORS, resumable, run_folder, settings_from
@@ -293,3 +295,63 @@ def test_settings_that_make_no_sense_are_refused(change: dict[str, object]) -> N
 def test_asking_loads_no_torch() -> None:
     code = "import sys, segstudio.learn.training.resumable, segstudio.learn.turns; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"augmentation": {**asdict(Augmentation()), "scale_from": 100.0}},
+        {"optimisation": []},
+        {"seed": None, "batch": "4"},
+    ],
+)
+def test_settings_spoiled_on_disk_are_no_run_to_resume(
+    make_request: Ask, tmp_path: Path, change: dict[str, object]
+) -> None:
+    run(make_request(steps=50), stop_at=2)
+    path = run_folder(tmp_path / "models") / STATE
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "settings": {**content["settings"], **change}}))
+    assert resumable(tmp_path / "models") is None
+    seen, ending = resumed(make_request(steps=2))
+    assert isinstance(ending, events.Done)
+    assert notes(seen)[0].endswith("Training starts from the beginning.")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_encoder_that_learns_goes_on_learning_when_the_limit_is_put_off(
+    make_request: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(make_request(steps=10), stop_at=8)
+    asked: list[int] = []
+    monkeypatch.setattr(SegmentationNetwork, "thaw", lambda _self, stages: asked.append(stages))
+    resumed(make_request(steps=100))
+    assert asked == [2]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_goes_on_without_the_device_it_was_asked_to_use(make_request: Ask, tmp_path: Path) -> None:
+    run(make_request(steps=50), stop_at=2)
+    path = run_folder(tmp_path / "models") / STATE
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "settings": {**content["settings"], "device": "cuda:99"}}))
+    _, ending = resumed(make_request(steps=4))
+    assert isinstance(ending, events.Done)
+    assert ending.steps == 4
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_goes_on_though_the_model_it_started_from_was_removed(
+    make_request: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segstudio.learn.training.schedule._FIRST_ROUND", 0.0)
+    _, first = run(make_request())
+    assert isinstance(first, events.Done)
+    assert first.model is not None
+    seen, _ = run(make_request(transfer="structure", start=str(first.model), steps=50), stop_at=3)
+    own = next(event.folder for event in seen if isinstance(event, events.Promoted))
+    shutil.rmtree(first.model)
+    _, ending = resumed(make_request(steps=5, in_use=own))
+    assert isinstance(ending, events.Done), ending
+    assert ending.steps == 5

@@ -131,3 +131,23 @@ def test_a_class_without_labels_has_no_weight() -> None:
     images, target = batch(0)
     target[target == 1] = VOID
     assert math.isfinite(learning.step([(images, target)], 1.0, nothing))
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_memory_that_ends_while_the_optimiser_gets_ready_does_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    learning, calls, zeros_like = stepper(), iter(range(100)), torch.zeros_like
+
+    def fails(*rest: object, **named: object) -> torch.Tensor:
+        if next(calls) == at:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return zeros_like(*rest, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "zeros_like", fails)
+        with pytest.raises(torch.OutOfMemoryError):
+            learning.step([batch(0)], 1.0, nothing)
+    learning.break_off()
+    losses = [learning.step([batch(seed)], 1.0, nothing) for seed in range(60)]
+    assert losses[-1] < 0.5 * losses[0]
