@@ -20,7 +20,7 @@ from segstudio.ui.dialogs.comparison_view import Wanted, ended_line
 from segstudio.ui.jobs import Emit, Job, Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.session import Session
-from segstudio.ui.starts import Offers, backbone_choices, start_choices
+from segstudio.ui.starts import Offers
 
 if TYPE_CHECKING:
     from segstudio.ui.dialogs.comparison import ComparisonDialog
@@ -37,6 +37,7 @@ class TransferComparison(QObject):
         modelling: its training.
         jobs: where the work is done.
         settings: gives those of a run, which every training of a comparison shares but for what is compared.
+        offers: gives what there is to compare.
         parent: owner.
 
     Signals:
@@ -53,6 +54,7 @@ class TransferComparison(QObject):
         modelling: Modelling,
         jobs: Jobs,
         settings: Callable[[], TrainSettings],
+        offers: Callable[[], Offers],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -60,10 +62,10 @@ class TransferComparison(QObject):
         self._modelling = modelling
         self._jobs = jobs
         self._settings = settings
+        self._offers = offers
         self._job: Job | None = None
         self._dialog: ComparisonDialog | None = None
         modelling.running_changed.connect(self._tell_blocked)
-        modelling.models_changed.connect(self.refresh)
 
     @property
     def running(self) -> bool:
@@ -191,7 +193,6 @@ class TransferComparison(QObject):
             self._dialog.set_blocked(TRAINING if self._modelling.training else "")
 
     def refresh(self) -> None:
-        """Look again what there is to compare."""
+        """There may be something else to compare."""
         if self._dialog is not None:
-            models = self._session.project.models()
-            self._dialog.set_offers(Offers(backbone_choices(), start_choices(models)), self._settings().backbone)
+            self._dialog.set_offers(self._offers(), self._settings().backbone)

@@ -21,11 +21,13 @@ from segstudio.ui.hand import Hand
 from segstudio.ui.jobs import Jobs
 from segstudio.ui.model_care import ModelCare
 from segstudio.ui.modelling import Modelling
+from segstudio.ui.panels.model_list import short
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.reclassing import Reclassing
 from segstudio.ui.revealing import Revealing
 from segstudio.ui.seeing import Seeing
 from segstudio.ui.session import Session
+from segstudio.ui.starts import Offers
 from segstudio.ui.teaching import Teaching
 from segstudio.ui.tool_uses import TOOL_USES
 from segstudio.ui.weights import Weights
@@ -85,7 +87,9 @@ class Desk(QObject):
         self.teaching = Teaching(self.session, self.modelling, self.jobs, bench, status, self._link, self)
         self.care = ModelCare(self.session, self.modelling, bench, self._seeing, status, self.jobs, self._link, self)
         self.care.set_keymap(keymap)
-        self.comparison = TransferComparison(self.session, self.modelling, self.jobs, self._settings, self)
+        self.comparison = TransferComparison(
+            self.session, self.modelling, self.jobs, self._settings, self._offers, self
+        )
         self.teaching.hindrance = self.comparison.hindrance
         self.weights = Weights(self.jobs, self)
         self._wire()
@@ -237,11 +241,11 @@ class Desk(QObject):
         session.classes_changed.connect(self._on_classes)
         modelling.problem.connect(self._seeing.complain)
         self.teaching.changed.connect(self.state_changed)
+        self.teaching.changed.connect(self.comparison.refresh)
         self.comparison.running_changed.connect(self.state_changed)
         self.comparison.said.connect(self._status.say)
         self.weights.said.connect(self._status.say)
-        self.weights.changed.connect(self.teaching.refresh_weights)
-        self.weights.changed.connect(self.comparison.refresh)
+        self.weights.changed.connect(self.teaching.refresh)
         self.care.changed.connect(self.state_changed)
         self.reclassing.began.connect(self._on_reclassing)
         self.reclassing.over.connect(self._on_reclassed)
@@ -355,6 +359,9 @@ class Desk(QObject):
     def _settings(self) -> TrainSettings:
         return self.teaching.settings
 
+    def _offers(self) -> Offers:
+        return self.teaching.offers
+
     def _copy_previous(self) -> None:
         if (key := self._browsing.predecessor()) is not None:
             self._editing.copy_previous(key)
@@ -377,7 +384,7 @@ class Desk(QObject):
         if document is None or document.proposal is None:
             self._bench.review.set_summary("")
         else:
-            self._bench.review.set_summary(f"of {document.proposal.model}")
+            self._bench.review.set_summary(f"of {short(document.proposal.model)}")
         self._seeing.tell_proposal()
         self._seeing.tell_pixel(self._canvas.pointer_pixel())
         self._editing.strokes_moved()

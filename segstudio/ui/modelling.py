@@ -216,12 +216,19 @@ class Modelling(QObject):
     def _all_done(self, problems: list[str]) -> None:
         for line in problems:
             self.problem.emit(line)
-        image = self._session.image
-        if image is not None:
-            project = self._session.project
-            proposal, in_use = project.load_proposal(image.key), project.model_in_use
-            if proposal is not None and in_use is not None and proposal.model == in_use.name:
-                self._session.take_proposal(image.key, proposal)
+        project, key = self._session.project, self._session.key
+        if key is None:
+            return
+
+        def work(_emit: Emit, _cancel: threading.Event) -> Proposal | None:
+            proposal, in_use = project.load_proposal(key), project.model_in_use
+            return proposal if in_use is not None and proposal is not None and proposal.model == in_use.name else None
+
+        def done(proposal: Proposal | None) -> None:
+            if proposal is not None:
+                self._session.take_proposal(key, proposal)
+
+        self._jobs.start(f"proposal of {key}", work, done=done, failed=self.problem.emit)
 
     # Models
 

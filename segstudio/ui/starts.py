@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from segstudio.learn.backbones.carrying import stored_weights
-from segstudio.learn.backbones.registry import BACKBONES, how_to_get, weights_file, weights_folder
+from segstudio.learn.backbones.registry import BACKBONES, weights_file
 from segstudio.learn.networks.structures import STRUCTURES, structure_file
 from segstudio.learn.request import TrainSettings
 from segstudio.ui.option_spec import Choice
@@ -16,6 +16,7 @@ from segstudio.ui.training_table import TRANSFER_CHOICES
 if TYPE_CHECKING:
     from segstudio.storage.project import ModelRecord
 
+MISSING = "Its weights are not on this machine: Model, Backbones and weights brings them."
 _NOTHING = "There is nothing to start from yet: train a model first, or get the weights of a published network."
 
 
@@ -69,7 +70,7 @@ def backbone_choices() -> tuple[Choice, ...]:
         title = backbone.title if here else f"{backbone.title} (no weights)"
         tip = f"{backbone.parameters / 1e6:.1f} million parameters. {backbone.source}."
         if not here:
-            tip = f"Its weights are not on this machine. {how_to_get(backbone)}."
+            tip = MISSING
         rows.append(Choice(name, title, tip, here))
     others = [stored.name for stored in stored_weights() if stored.name not in BACKBONES]
     return (*rows, *(Choice(name, name.partition(":")[2], f"{name}, brought to this machine") for name in others))
@@ -89,12 +90,6 @@ def start_choices(models: Sequence["ModelRecord"]) -> tuple[Choice, ...]:
         rows.append(Choice(str(model.folder), " · ".join(part for part in parts if part), tip))
     for name, structure in STRUCTURES.items():
         here = structure_file(structure) is not None
-        how = f"segstudio backbones --fetch {name}"
-        tip = f"{structure.title}: {structure.source}."
-        if not here:
-            tip = (
-                f"Its weights are not on this machine. Get them by '{how}', or put the file there as"
-                f" {weights_folder() / name}.pth."
-            )
+        tip = f"{structure.title}: {structure.source}." if here else MISSING
         rows.append(Choice(name, structure.title if here else f"{structure.title} (no weights)", tip, here))
     return tuple(rows)

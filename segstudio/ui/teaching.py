@@ -14,6 +14,7 @@ from segstudio.learn.events import Event, Started
 from segstudio.learn.request import TrainSettings
 from segstudio.learn.training.checking import check_values
 from segstudio.learn.training.resumable import ResumeInfo, settings_from
+from segstudio.storage.project import ModelRecord
 from segstudio.ui.jobs import Emit, Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.status import StatusLine
@@ -46,6 +47,7 @@ class Teaching(QObject):
         settings: how the next run trains; remembered in the project.
         has_model: whether a model is in use.
         hindrance: says why no run can begin now; empty when one can.
+        offers: what there is to start from, as it was when somebody last looked.
 
     Signals:
         changed(): what actions need to know may differ.
@@ -69,7 +71,8 @@ class Teaching(QObject):
         self.settings = TrainSettings()
         self.has_model = False
         self.hindrance: Callable[[], str] = str
-        self._offers = Offers()
+        self.offers = Offers()
+        self._request = 0  # of the last look at what there is: answers to older ones are dropped
         self._in_use: str | None = None
         self._dialog: TrainingOptions | None = None
         self._previewing: Previewing | None = None
@@ -86,7 +89,7 @@ class Teaching(QObject):
         link(self._panel.settings_changed, self.choose)
         modelling.told.connect(self._on_event)
         modelling.running_changed.connect(self._on_running)
-        modelling.models_changed.connect(self.show_models)
+        modelling.models_changed.connect(self.refresh)
         modelling.stopped_run.connect(self._on_stopped)
         modelling.progressed.connect(self._on_progress)
         session.classes_changed.connect(self._show_stopped)
@@ -100,9 +103,10 @@ class Teaching(QObject):
         """Show how the project was trained last, and what it can start from."""
         self.settings = read_settings(self._session.project.setting)
         self._panel.reset()
-        self.refresh_weights()
+        self._panel.set_models([])  # those of another project are no longer to be had
+        self._show_settings()
         self._on_running()
-        self.show_models()
+        self.refresh()
         self._modelling.look_for_stopped_run()
 
     def close(self) -> None:
@@ -131,14 +135,25 @@ class Teaching(QObject):
             "training_options": self.open_options,
         }
 
-    def refresh_weights(self) -> None:
-        """Look again which weights are on this machine."""
-        self._offers = Offers(backbone_choices(), start_choices(self._session.project.models()))
-        self._show_settings()
+    def refresh(self) -> None:
+        """Look again, away from the window, which weights are on this machine and which models there are."""
+        project = self._session.project
+        self._request += 1
+        request = self._request
+
+        def work(_emit: Emit, _cancel: threading.Event) -> tuple[list[ModelRecord], Offers]:
+            models = project.models()
+            return models, Offers(backbone_choices(), start_choices(models))
+
+        def done(found: tuple[list[ModelRecord], Offers]) -> None:
+            if request == self._request:
+                self._show_found(*found)
+
+        self._jobs.start("what to start from", work, done=done, failed=self._modelling.problem.emit)
 
     def choose(self, settings: TrainSettings) -> None:
         """Train like that from now on; remembered in the project."""
-        settings = self._offers.fitted(settings)
+        settings = self._fitted(settings)
         if settings != self.settings:
             self.settings = settings
             self._saver.start()
@@ -176,7 +191,8 @@ class Teaching(QObject):
         if why := self.hindrance():
             self._modelling.problem.emit(why)
         elif not self._modelling.training:
-            self._panel.prepare()
+            stopped = self._stopped
+            self._panel.prepare(stopped.curve if resume and stopped is not None else {})
             self._modelling.train(self.settings, resume=resume)
 
     def _save(self) -> None:
@@ -188,23 +204,25 @@ class Teaching(QObject):
         self._jobs.start("options of training", work, failed=self._modelling.problem.emit)
 
     def _show_settings(self) -> None:
-        fitted = self._offers.fitted(self.settings)
-        self._panel.set_offers(self._offers)
+        fitted = self._fitted(self.settings)
+        self._panel.set_offers(self.offers)
         self._panel.set_settings(fitted)
         self.settings = fitted
         if self._dialog is not None and self._previewing is not None:
-            self._dialog.set_offers(self._offers)
+            self._dialog.set_offers(self.offers)
             self._dialog.set_settings(fitted)
             self._previewing.set_settings(fitted)
 
-    def show_models(self) -> None:
-        """The models of the project, or which of them is in use, are others."""
-        models = self._session.project.models()
+    def _fitted(self, settings: TrainSettings) -> TrainSettings:
+        # Before anybody has looked nothing is known to be missing.
+        return self.offers.fitted(settings) if self.offers.backbones else settings
+
+    def _show_found(self, models: list[ModelRecord], offers: Offers) -> None:
         used = next((str(model.folder) for model in models if model.in_use), None)
         before, self._in_use = self._in_use, used
         self.has_model = used is not None
         self._panel.set_models(models)
-        self._offers = replace(self._offers, starts=start_choices(models))
+        self.offers = offers
         if used is not None and before is not None and self.settings.start == before:
             self.settings = replace(self.settings, start=used)  # who went on from the model in use still does
             self._saver.start()

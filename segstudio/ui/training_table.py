@@ -129,7 +129,7 @@ LEARNING = (
         "Optimiser",
         (
             Option("optimisation.optimizer", "Optimiser", "How a gradient becomes a step.", _OPTIMIZERS),
-            _number("optimisation.rate", "Learning rate", "Size of the steps of what starts new.", empty="Automatic"),
+            _number("optimisation.rate", "Learning rate", "Size of the steps of what starts new.", empty="Auto"),
             _number(
                 "optimisation.encoder_share",
                 "Encoder share",

@@ -16,11 +16,13 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel
 
 from segstudio.core.proposal import Proposal
 from segstudio.learn import turns
-from segstudio.learn.events import Cancelled, Offered, Started
+from segstudio.learn.events import Cancelled, Offered, Promoted, Started, StepDone
 from segstudio.learn.request import TrainSettings
 from segstudio.learn.training import resumable
 from segstudio.storage.cards import ModelCard, write_card
+from segstudio.storage.project import Project
 from segstudio.ui.dialogs.training_options import SEEN, TrainingOptions
+from segstudio.ui.panels.curve import LearningCurve
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Driver
@@ -83,7 +85,7 @@ def told(driver: "Driver") -> str:
     return "\n".join(label.text() for label in driver.window.bench.model.findChildren(QLabel) if label.isVisible())
 
 
-def leave_stopped_run(project: Path, *classes: str) -> None:
+def leave_stopped_run(project: Path, *classes: str, **more: object) -> None:
     folder = project / "models" / ".run"
     folder.mkdir(parents=True)
     when = datetime.now(UTC) - timedelta(minutes=5, seconds=10)
@@ -94,6 +96,7 @@ def leave_stopped_run(project: Path, *classes: str) -> None:
         "when": when.isoformat(),
         "settings": asdict(TrainSettings()),
         "classes": classes,
+        **more,
     }
     (folder / resumable.STATE).write_text(json.dumps(content), encoding="utf-8")
     (folder / resumable.TENSORS).write_bytes(b"")
@@ -163,6 +166,62 @@ def test_a_stopped_run_is_resumed(driver: "Driver", project: Path, runs: Runs) -
     assert [resume for _, resume in runs.asked] == [True, True]
 
 
+def test_a_resumed_run_shows_how_it_went_before(driver: "Driver", project: Path, runs: Runs) -> None:
+    losses, rounds = [[1.0, 0.9], [2.0, 0.7]], [[2.0, 20.0, 0.4]]
+    leave_stopped_run(
+        project, "background", "nucleus", curve={"losses": losses, "rounds": rounds, "stretch": 1, "open": []}
+    )
+    driver.desk.modelling.look_for_stopped_run()
+    driver.until(lambda: driver.desk.state().resumable)
+    runs.events = [Started("cpu", 1, 1), StepDone(3, 0.6, 2.0, 30.0, None), Cancelled(None, None, 3, 30.0, 2.0)]
+    curve = driver.window.bench.model.findChild(LearningCurve)
+    assert isinstance(curve, LearningCurve)
+    button(driver, "Resume training").click()
+    driver.until(lambda: len(runs.asked) == 1 and not driver.desk.modelling.training)
+    assert curve.losses == [(1, 0.9), (2, 0.7), (3, 0.6)]
+    assert curve.scores == [(2, 0.4)]
+    driver.until(lambda: driver.desk.state().resumable)
+    runs.events[1] = StepDone(1, 1.1, 2.0, 1.0, None)
+    driver.desk.handlers()["resume"]()  # it has to begin anew after all
+    driver.until(lambda: len(runs.asked) == 2 and not driver.desk.modelling.training)
+    assert curve.losses == [(1, 1.1)]
+    driver.desk.handlers()["train"]()
+    driver.until(lambda: len(runs.asked) == 3 and not driver.desk.modelling.training)
+    assert curve.losses == [(1, 1.1)]
+    assert curve.scores == []
+
+
+def test_the_window_waits_for_no_file_of_a_model(
+    driver: "Driver", project: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[bool] = []
+
+    def watched(name: str) -> None:
+        real = getattr(Project, name)
+
+        def call(self: Project, *args: Any) -> Any:
+            readers.append(threading.current_thread() is threading.main_thread())
+            return real(self, *args)
+
+        monkeypatch.setattr(Project, name, call)
+
+    for name in ("models", "load_proposal"):
+        watched(name)
+    folder = add_model(project, "m0001-a")
+    runs.events = [Started("cpu", 1, 1), Promoted(folder, 0.5), Cancelled(folder, None, 5, 1.0, 2.0)]
+    driver.desk.modelling.predict_open_image = lambda: None  # type: ignore[method-assign]  # its weights are none
+    driver.desk.session.project.use_model("m0001-a")
+    driver.desk.handlers()["train"]()
+    driver.until(lambda: bool(runs.asked) and not driver.desk.modelling.training and driver.desk.teaching.has_model)
+    driver.desk.handlers()["compare_transfers"]()
+    driver.desk.weights.changed.emit()
+    monkeypatch.setattr("segstudio.learn.prediction.sweep.predict_project", lambda *_, **__: [])
+    driver.desk.modelling.predict_all()
+    driver.until(lambda: not driver.desk.modelling.predicting_all and not driver.desk.jobs.busy)
+    assert len(readers) >= 3
+    assert not any(readers)
+
+
 def test_a_run_with_other_classes_cannot_be_resumed(driver: "Driver", project: Path) -> None:
     leave_stopped_run(project, "background", "cell")
     driver.desk.modelling.look_for_stopped_run()
@@ -202,16 +261,25 @@ def test_an_offered_model_is_used_when_a_person_says_so(driver: "Driver", projec
     driver.until(lambda: "is saved, not in use" not in told(driver))
 
 
-def test_who_goes_on_from_the_model_in_use_goes_on_from_the_next_one(driver: "Driver", project: Path) -> None:
+def test_who_goes_on_from_the_model_in_use_goes_on_from_the_next_one(
+    driver: "Driver", start: Callable[[], "Driver"], project: Path
+) -> None:
     teaching, kept = driver.desk.teaching, driver.desk.session.project
     first, second = add_model(project, "m0001-a"), add_model(project, "m0002-a")
     kept.use_model("m0001-a")
-    teaching.show_models()
+    driver.desk.modelling.models_changed.emit()
+    driver.until(lambda: teaching.has_model)
     teaching.choose(replace(teaching.settings, transfer="structure"))
     assert teaching.settings.start == str(first)
     kept.use_model("m0002-a")
-    teaching.show_models()
-    assert teaching.settings.start == str(second)
+    driver.desk.modelling.models_changed.emit()
+    driver.until(lambda: teaching.settings.start == str(second))
+    driver.close()
+    again = start()
+    again.open(project)
+    assert again.desk.teaching.settings.transfer == "structure"  # nobody has looked for models yet
+    again.until(lambda: again.desk.teaching.has_model)
+    assert again.desk.teaching.settings.start == str(second)
 
 
 def test_a_prediction_of_the_open_image_goes_before_training(

@@ -1,5 +1,6 @@
 """The card of a model as a page."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from segstudio.learn.request import TrainSettings
 from segstudio.storage.cards import ModelCard
-from segstudio.ui.panels.card import NOTHING, CardDialog, Standing
+from segstudio.ui.panels.card import NO_EDGES, NOTHING, CardDialog, Standing
 from segstudio.ui.panels.card_tables import ROW, ClassScores, HeatMap
 from segstudio.ui.panels.compare_bar import CompareBar
 from segstudio.ui.panels.curve import LearningCurve
+from segstudio.ui.panels.model_list import made_at
 from segstudio.ui.theme import LIGHT, Tokens, apply_theme
 
 CLASSES = [
@@ -63,8 +65,8 @@ def texts(dialog: CardDialog) -> str:
 def test_it_tells_how_the_model_came_to_be(dialog: CardDialog) -> None:
     said = texts(dialog)
     for told in (
-        "m0002-lite0-parameter", "in use", "Better by 0.04.", "2026-03-04 05:06", "120 steps, 1.5 minutes",
-        "efficientnet_lite0, parameter transfer, fpn decoder", "8 images train, 4 validate, fingerprint abc123",
+        "m0002-lite0-parameter", "in use", "Better by 0.04.", made_at(CARD.created), "120 steps, 1.5 minutes",
+        "EfficientNet-Lite0, parameter transfer, FPN decoder", "8 images train, 4 validate, fingerprint abc123",
         "batch 6", "0.700", "90 % interval 0.61 to 0.78", "0.800", "0.950", "0.660",
     ):  # fmt: skip
         assert told in said
@@ -110,6 +112,24 @@ def test_a_model_that_nothing_validated(dialog: CardDialog) -> None:
     dialog.show_card(bare, Standing())
     assert NOTHING in texts(dialog)
     assert dialog.shown == bare.name
+
+
+def test_the_time_is_that_of_the_clock_on_the_wall(dialog: CardDialog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Etc/GMT-2")
+    time.tzset()
+    try:
+        dialog.show_card(CARD, Standing())
+        assert "2026-03-04 07:06" in texts(dialog)
+        assert made_at("some day") == "some day"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_without_edges_it_says_why_there_is_no_boundary_score(dialog: CardDialog) -> None:
+    assert NO_EDGES not in texts(dialog)
+    dialog.show_card(replace(CARD, boundary=None), Standing())
+    assert NO_EDGES in texts(dialog)
 
 
 def test_a_card_with_holes_breaks_nothing(dialog: CardDialog) -> None:

@@ -212,6 +212,19 @@ def test_palette_finds_by_a_few_letters(palette: CommandPalette) -> None:
     assert palette.found() == []
 
 
+def test_what_is_typed_in_full_is_not_drowned_by_its_letters(palette: CommandPalette) -> None:
+    edit = line(palette, "Search commands")
+    for typed, found in (
+        ("theme", ["As the system", "Dark", "Light"]),
+        ("tra", ["Train", "Training options", "Compare transfers", "Resume training", "Stop training"]),
+        ("  Theme DARK", ["Dark"]),
+    ):
+        edit.setText(typed)
+        assert sorted(found) == sorted(set(palette.found()) - {"More transparent"}), typed
+    edit.setText("nsi")  # of the beginnings of words, and of nothing in full
+    assert "Next suggested image" in palette.found()
+
+
 def test_palette_is_as_high_as_what_it_found(palette: CommandPalette) -> None:
     edit, full = line(palette, "Search commands"), palette.height()
     edit.setText("theme")

@@ -26,6 +26,7 @@ from segstudio.ui.dialogs.crash import CrashDialog
 from segstudio.ui.dialogs.new_project import NewProjectDialog
 from segstudio.ui.dialogs.shortcuts import ShortcutsDialog
 from segstudio.ui.icons import icon, icon_names, logo
+from segstudio.ui.option_spec import Choice
 from segstudio.ui.panels.classes import ClassPanel
 from segstudio.ui.panels.history import HistoryPanel
 from segstudio.ui.panels.images import ImageStrip
@@ -35,6 +36,7 @@ from segstudio.ui.panels.review import ReviewPanel
 from segstudio.ui.panels.side import NARROW, SideBar
 from segstudio.ui.panels.status import StatusLine
 from segstudio.ui.start import RecentProject, StartScreen
+from segstudio.ui.starts import Offers
 from segstudio.ui.theme import DARK, LIGHT, Mode, Tokens, apply_theme, resource, stylesheet
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
@@ -69,7 +71,7 @@ def everything(
     """One of each widget, filled."""
     classes, model, strip, start = ClassPanel(tokens), ModelPanel(tokens), ImageStrip(tokens), StartScreen(tokens)
     classes.set_classes(ClassTable.of([f"class {at}" for at in range(12)]), 3)
-    model.set_backbones([("a", "A", True), ("b", "B", False)])
+    model.set_offers(Offers((Choice("a", "A"), Choice("b", "B", here=False))))
     model.set_models([model_record(f"m{at}", 0.5, in_use=at == 1) for at in range(7)])
     strip.set_records([record("a"), record("b", "reviewed")])
     start.set_recent([RecentProject(tmp_path), RecentProject(tmp_path / "gone", missing=True)])
@@ -103,7 +105,7 @@ def test_nothing_in_the_side_bar_is_cut_off(
 ) -> None:
     classes, model = ClassPanel(tokens), ModelPanel(tokens)
     classes.set_classes(ClassTable.of(["background", "a class with a name far too long for any side bar"]), 0)
-    model.set_backbones([("a", "A backbone with a name far too long for any side bar", True)])
+    model.set_offers(Offers((Choice("a", "A backbone with a name far too long for any side bar"),)))
     bar = SideBar(classes=classes, model=model, history=HistoryPanel(tokens), review=review(deeds))
     qtbot.addWidget(bar)
     bar.resize(width, 700)

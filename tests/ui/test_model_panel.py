@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItemModel
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from segstudio.core.classes import ClassTable
@@ -74,6 +74,30 @@ def test_at_first_it_says_what_to_do(panel: ModelPanel) -> None:
     assert EMPTY in texts(panel)
     assert NO_MODEL in texts(panel)
     assert not curve(panel).isVisible()
+
+
+def test_who_has_models_is_not_told_how_to_train(panel: ModelPanel, model_record: MakeModel) -> None:
+    panel.set_models([model_record("m0001-lite-parameter", 0.5, in_use=True)])
+    assert EMPTY not in texts(panel)
+    panel.reset()
+    assert EMPTY not in texts(panel)
+    panel.set_models([])
+    assert EMPTY in texts(panel)
+    panel.prepare()
+    panel.set_models([])
+    assert EMPTY not in texts(panel)
+
+
+def test_a_run_begins_at_the_top_of_the_panel(panel: ModelPanel, model_record: MakeModel) -> None:
+    panel.set_models([model_record(f"m{at:04d}-lite", 0.5) for at in range(12)])
+    panel.resize(296, 320)
+    area = panel.findChild(QScrollArea)
+    assert isinstance(area, QScrollArea)
+    QApplication.processEvents()
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    assert area.verticalScrollBar().value() > 0
+    panel.prepare()
+    assert area.verticalScrollBar().value() == 0
 
 
 def test_a_whole_run(panel: ModelPanel, qtbot: QtBot) -> None:

@@ -36,7 +36,7 @@ from segstudio.ui.jobs import Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.option_spec import Choice
 from segstudio.ui.session import Session
-from segstudio.ui.starts import Offers
+from segstudio.ui.starts import Offers, backbone_choices
 from segstudio.ui.theme import DARK, LIGHT, Tokens, apply_theme
 
 LITE = "efficientnet_lite0"
@@ -234,7 +234,8 @@ class Bench:
         self.session = Session(project, self.jobs)
         self.modelling = Modelling(self.session, self.jobs)
         settings = TrainSettings(crop=64, batch=2, device="cpu", cache_features=False)
-        self.comparison = TransferComparison(self.session, self.modelling, self.jobs, lambda: settings)
+        offers = Offers(backbone_choices())
+        self.comparison = TransferComparison(self.session, self.modelling, self.jobs, lambda: settings, lambda: offers)
         self.window = QWidget()
         self.comparison.open(self.window)
         found = self.window.findChild(ComparisonDialog)

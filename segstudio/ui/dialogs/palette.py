@@ -1,5 +1,6 @@
 """The command palette: find any action by a few letters of its name."""
 
+import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QRect, QSize, Qt, QTimer
@@ -23,7 +24,9 @@ WIDTH = 520
 ROW = 36
 WORST = 8  # cost a letter beyond which a command does not fit
 LATE = 4  # added cost of what cannot be done now
+SPOKEN = 3  # letters from which on a query is taken for words, where words begin like it
 VISIBLE_ROWS = 9
+_WORDS = re.compile(r"\w+")
 ACTION_ROLE = int(Qt.ItemDataRole.UserRole)
 MENU_ROLE = ACTION_ROLE + 1
 KEYS_ROLE = ACTION_ROLE + 2
@@ -136,6 +139,9 @@ class CommandPalette(QFrame):
             known = [cost + late for cost, late in zip(costs, (0, 4), strict=True) if cost is not None]
             if known and min(known) <= WORST * max(1, len(query)):
                 ranked.append((min(known) + (0 if action.isEnabled() else LATE), at))
+        exact = [rank for rank in ranked if self._says(query, rank[1])]
+        if exact and len(query.strip()) >= SPOKEN:
+            ranked = exact  # what merely has these letters somewhere would drown it
         self._model.clear()
         for _, at in sorted(ranked):
             spec, action = self._actions[at]
@@ -155,6 +161,12 @@ class CommandPalette(QFrame):
         self._nothing.setText(f"No command matches “{query.strip()}”")
         self._nothing.setVisible(not rows)
         self.adjustSize()
+
+    def _says(self, query: str, at: int) -> bool:
+        """Whether each word of a query begins a word of a command."""
+        spec = self._actions[at][0]
+        words = _WORDS.findall(f"{spec.menu} {spec.title}".lower())
+        return all(any(word.startswith(part) for word in words) for part in _WORDS.findall(query.lower()))
 
     def _do(self, index: QModelIndex) -> None:
         action = index.data(ACTION_ROLE) if index.isValid() else None

@@ -16,11 +16,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from segstudio.learn.backbones.registry import BACKBONES
+from segstudio.learn.networks.decoder_table import DECODER_TABLE
 from segstudio.learn.request import TrainSettings
 from segstudio.storage.cards import ModelCard
 from segstudio.storage.describing import describe as lines_of
 from segstudio.ui.panels.card_tables import ClassScores, HeatMap
 from segstudio.ui.panels.curve import LearningCurve
+from segstudio.ui.panels.model_list import made_at
 from segstudio.ui.panels.parts import describe, heading, push_button, set_role, text_label
 from segstudio.ui.panels.scores import NO_ANSWER, number
 from segstudio.ui.theme import DARK, LIGHT, Tokens
@@ -28,6 +31,7 @@ from segstudio.ui.theme import DARK, LIGHT, Tokens
 _SHOWN = ("Made", "Trained", "Network", "Labels", "Settings")  # of the lines of a card, the rest has a place of its own
 _NAMES = 88  # px of the names of facts
 NOTHING = "Nothing validated it, so there are no scores. Label one more image, and train again."
+NO_EDGES = "strokes have no edges"
 UNREAD = "Its card cannot be read."
 
 
@@ -149,12 +153,11 @@ class CardPage(QWidget):
         grid.setColumnMinimumWidth(0, _NAMES)
         grid.setColumnStretch(1, 1)
         said = dict(line.partition(": ")[::2] for line in lines_of(card, asdict(TrainSettings())))
+        if card.created:
+            said["Made"] = made_at(card.created)
+        said["Network"] = _titled(said["Network"], card)
         for name in _SHOWN:
-            _fact(
-                grid,
-                name,
-                _wrapped(said[name].replace("T", " ")[:16] if name == "Made" and card.created else said[name]),
-            )
+            _fact(grid, name, _wrapped(said[name]))
         parent: QWidget = _wrapped("None: the first of its line")
         if card.parent is not None and standing.parent:
             link = push_button(card.parent, "", "link")
@@ -188,6 +191,15 @@ def _title(card: ModelCard, standing: Standing) -> QHBoxLayout:
     return row
 
 
+def _titled(network: str, card: ModelCard) -> str:
+    """What a card says of its network, in the words of the lists one chooses from."""
+    if card.backbone in BACKBONES:
+        network = network.replace(card.backbone, BACKBONES[card.backbone].title, 1)
+    if card.decoder in DECODER_TABLE:
+        network = network.replace(f"{card.decoder} decoder", f"{DECODER_TABLE[card.decoder].title} decoder", 1)
+    return network
+
+
 def _wrapped(text: str) -> QLabel:
     label = text_label(text, "", wrap=True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -207,7 +219,7 @@ def _tiles(card: ModelCard) -> QHBoxLayout:
         ("Mean IoU", card.miou, span or "no interval: too few images"),
         ("Mean Dice", card.dice, ""),
         ("Accuracy", card.accuracy, "of pixels"),
-        ("Boundary F", card.boundary, "mean of classes"),
+        ("Boundary F", card.boundary, "mean of classes" if card.boundary is not None else NO_EDGES),
     )
     row = QHBoxLayout()
     row.setSpacing(8)

@@ -13,6 +13,7 @@ from segstudio.ui.theme import Tokens, mix, ui_font
 HEIGHT = 132
 SMOOTHING = 0.9  # weight of the past in the drawn loss
 TICK_PX = 10
+_HALF_A_TICK = 6
 DRAW_MS = 40
 MOST_POINTS = 4000  # beyond it every second one goes: a night of training must not slow the window down
 TIP = "Loss of the training crops and mean IoU on the validation labels, over the steps\nDashed: the model in use"
@@ -146,6 +147,7 @@ class LearningCurve(QWidget):
         self._plot.hideButtons()
         item = self._plot.getPlotItem()
         item.showAxis("right")
+        item.layout.setContentsMargins(0, _HALF_A_TICK, 0, 0)  # or the topmost number is cut
         for side, width in (("left", 34), ("right", 26)):
             item.getAxis(side).setWidth(width)
         item.getAxis("bottom").setHeight(18)

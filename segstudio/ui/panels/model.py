@@ -1,8 +1,7 @@
 """Training from the window: what to start from, how it goes, what came out."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -13,8 +12,7 @@ from segstudio.learn.events import Event, Offered, Promoted
 from segstudio.learn.request import TrainSettings
 from segstudio.ui.action_table import SPECS, tooltip
 from segstudio.ui.icons import icon
-from segstudio.ui.option_spec import Choice
-from segstudio.ui.panels.model_list import ModelList, miou_of
+from segstudio.ui.panels.model_list import ModelList, miou_of, short
 from segstudio.ui.panels.offer import OfferBar
 from segstudio.ui.panels.parts import ElidedLabel, describe, heading, push_button, set_role
 from segstudio.ui.panels.run_view import RunView
@@ -101,16 +99,6 @@ class ModelPanel(Section):
         """The line that says how it went."""
         return self._run.verdict
 
-    def set_backbones(self, backbones: Sequence[tuple[str, str, bool]]) -> None:
-        """Offer these backbones.
-
-        Args:
-            backbones: name, title and whether the weights are on this machine; those that are not can only start
-                at random.
-        """
-        rows = tuple(Choice(name, title, here=here) for name, title, here in backbones)
-        self.set_offers(replace(self._choices.offers, backbones=rows))
-
     def set_offers(self, offers: Offers) -> None:
         """Offer these backbones and starts; tells nobody."""
         self._choices.set_offers(offers)
@@ -146,11 +134,13 @@ class ModelPanel(Section):
         self.models.set_models(models)
         self.models.setVisible(bool(models))
         self._models_head.setVisible(bool(models))
+        self._run.set_trained(bool(models))
         used = next((model for model in models if model.in_use), None)
         if used is not None and used.name == self._offer.name:
             self._offer.set_offer(None)
         if used is None:
             self._in_use.setText(NO_MODEL)
+            self._in_use.setToolTip("")
         else:
             self._say_in_use(used.name, miou_of(used))
 
@@ -187,11 +177,16 @@ class ModelPanel(Section):
         self._choices.set_terse(False)
         self.set_stopped("")
 
-    def prepare(self) -> None:
-        """A run was asked for and is being loaded."""
-        self._run.prepare()
+    def prepare(self, earlier: Mapping[str, Sequence[Sequence[float]]] | None = None) -> None:
+        """A run was asked for and is being loaded.
+
+        Args:
+            earlier: curve of the run that it goes on from, as a `ResumeInfo` has it.
+        """
+        self._run.prepare(earlier or {})
         self._offer.set_offer(None)
         self._choices.set_terse(True)  # the room is the run's
+        self._area.verticalScrollBar().setValue(0)
 
     def show_event(self, event: Event) -> None:
         """Show what the run tells."""
@@ -204,7 +199,9 @@ class ModelPanel(Section):
 
     def _say_in_use(self, name: str, miou: float | None) -> None:
         score = number(miou)
-        self._in_use.setText(f"{name} · mIoU {score}" if miou is not None and math.isfinite(miou) else name)
+        known = miou is not None and math.isfinite(miou)
+        self._in_use.setText(f"{short(name)} · mIoU {score}" if known else short(name))
+        self._in_use.setToolTip(f"{name} is in use")
 
     def _train_or_stop(self) -> None:
         if self._running:
@@ -225,7 +222,7 @@ class ModelPanel(Section):
         for part in (self._choices, self._run, self._models_head, self.models):
             layout.addWidget(part)
         layout.addStretch(1)
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

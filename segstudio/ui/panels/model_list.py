@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -217,6 +218,18 @@ def short(name: str) -> str:
     return first if first[:1] == "m" and first[1:].isdigit() else name
 
 
+def made_at(created: str) -> str:
+    """When a model was made, as the clock of this machine tells it; what is no time stays as it is.
+
+    Args:
+        created: as a card has it, ISO 8601.
+    """
+    try:
+        return f"{datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
+        return created
+
+
 def miou_of(model: "ModelRecord") -> float | None:
     """Mean IoU on the validation labels when the model was saved; None when nothing validated."""
     value = model.card.get("miou")
@@ -235,7 +248,7 @@ def told(model: "ModelRecord") -> str:
     card = model.card
     lines = [model.name, f"{card.get('backbone', '?')} · {card.get('transfer', '?')} · {card.get('decoder', '?')}"]
     if created := card.get("created"):
-        lines.append(f"Trained {str(created).replace('T', ' ')[:16]}")
+        lines.append(f"Trained {made_at(str(created))}")
     if span := span_of(card):
         lines.append(f"Mean IoU {number(miou_of(model))}, 90 % interval {span}")
     if model.kept:

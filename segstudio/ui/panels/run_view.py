@@ -1,6 +1,7 @@
 """How a run goes, in the model panel: curve, speed, notes, verdict and scores."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -32,6 +33,8 @@ class RunView(QWidget):
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._offer: Offered | None = None
+        self._trained = False
+        self._earlier: Mapping[str, Sequence[Sequence[float]]] = {}
         self._hint = text_label(EMPTY, "hint", wrap=True)
         self._curve = LearningCurve(tokens)
         self._speed = ElidedLabel("", "quiet")
@@ -62,6 +65,14 @@ class RunView(QWidget):
         """The line that says how it went."""
         return self._verdict.text()
 
+    def set_trained(self, trained: bool) -> None:
+        """Whether there are models: who has some need not be told how to train one."""
+        self._trained = trained
+        if trained:
+            self._hint.hide()
+        elif not self._verdict.text() and self._curve.isHidden():
+            self._hint.show()
+
     def set_classes(self, table: ClassTable) -> None:
         """Use these names and colours for the scores."""
         self._scores.set_classes(table)
@@ -77,9 +88,10 @@ class RunView(QWidget):
         for widget in (self._scores, self._score_title, self._mean):
             widget.hide()
 
-    def prepare(self) -> None:
-        """A run was asked for and is being loaded."""
+    def prepare(self, earlier: Mapping[str, Sequence[Sequence[float]]]) -> None:
+        """A run was asked for and is being loaded; `earlier` is the curve of the one that it goes on from."""
         self.forget()
+        self._earlier = earlier
         self._hint.hide()
         self._say("Preparing…")
 
@@ -91,7 +103,8 @@ class RunView(QWidget):
         self._show_note("")
         for widget in (self._curve, self._speed, self._verdict):
             widget.hide()
-        self._hint.show()
+        self._verdict.setText("")
+        self._hint.setVisible(not self._trained)
 
     def show_event(self, event: Event) -> None:
         """Show what the run tells."""
@@ -103,6 +116,7 @@ class RunView(QWidget):
             case StepDone():
                 self._hint.hide()
                 self._curve.show()
+                self._draw_earlier(event.step)
                 self._curve.add_loss(event.step, event.loss)
                 self._speed.setText(_speed(event))
                 self._speed.show()
@@ -120,6 +134,16 @@ class RunView(QWidget):
             case Failed():
                 self._hint.hide()
                 self._say(event.message, "error")
+
+    def _draw_earlier(self, before: int) -> None:
+        """Draw what was before this step; nothing when the run could not go on, and began anew."""
+        earlier, self._earlier = self._earlier, {}
+        for step, loss in earlier.get("losses", ()):
+            if step < before:
+                self._curve.add_loss(round(step), loss)
+        for step, _seconds, score in earlier.get("rounds", ()):
+            if step < before:
+                self._curve.add_score(round(step), score)
 
     def _show_round(self, event: RoundDone) -> None:
         self._say(event.verdict)
