@@ -18,7 +18,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 explore: $(INSTALLED)
 	while HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -m hypothesis; do :; done
