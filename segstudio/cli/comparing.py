@@ -1,5 +1,6 @@
 """The command that compares transfers and backbones."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -98,8 +99,8 @@ def compare(
     pixels; in brackets stand 90 % intervals, gains are those over random start (none). No model of it is put in use or
     kept. Ctrl+C keeps what has ended and leaves with 130.
     """
-    if minutes is not None and minutes <= 0:
-        raise UsageError("--minutes must be more than 0", remedy="Give for instance --minutes 2")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise UsageError("--minutes must be a number above 0", remedy="Give for instance --minutes 2")
     limit = DEFAULT_MINUTES if minutes is None and steps is None else minutes
     settings = TrainSettings(
         decoder=decoder, minutes=limit, steps=steps, crop=crop, batch=batch, device=device, seed=seed

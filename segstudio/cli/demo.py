@@ -1,5 +1,6 @@
 """Commands that open the window: on the demo, or on a project. Without a display, the demo runs the loop by itself."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,8 @@ def demo(
     --headless: train on the strokes, predict every image, score the images without strokes against their truth, and
     write pictures. Run again, it goes on from the project as it was left.
     """
-    if minutes <= 0:
-        raise UsageError("--minutes must be more than 0", remedy="Give for instance --minutes 1")
+    if not 0 < minutes < math.inf:
+        raise UsageError("--minutes must be a number above 0", remedy="Give for instance --minutes 1")
     folder = folder or default_demo_folder()
     with output(as_json=as_json) as out:
         with out.progress("Drawing", 1.0) as update:

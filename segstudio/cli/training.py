@@ -1,5 +1,6 @@
 """The command that trains."""
 
+import math
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -99,7 +100,7 @@ def train(
 ) -> int:
     """Fine-tune a backbone on the labels of a project.
 
-    A model that is measurably better on the validation labels becomes the one in use at once. Ctrl+C or a termination
+    A model that is credibly better on the validation labels becomes the one in use at once. Ctrl+C or a termination
     signal ends training after the running batch, keeps the best model so far, prints the result and leaves with 130 or
     143; what was learned since is kept for --resume. A second one ends at once.
 
@@ -109,8 +110,8 @@ def train(
         if not group.first:
             return follow(group, partial(_train_along, group))
         with group.section():
-            if minutes is not None and minutes <= 0:
-                raise UsageError("--minutes must be more than 0", remedy="Give for instance --minutes 3")
+            if minutes is not None and not 0 < minutes < math.inf:
+                raise UsageError("--minutes must be a number above 0", remedy="Give for instance --minutes 3")
             how = Optimisation(
                 chosen("--optimizer", optimizer, OPTIMIZERS), rate, encoder_share,
                 chosen("--regulariser", regulariser, REGULARISERS), strength,

@@ -217,6 +217,9 @@ def test_using_the_other_one_from_the_bar_and_going_back_in_one_click(driver_wit
     QTest.mouseClick(back, LEFT)
     driver.until(lambda: driver.desk.care.in_use == NEW)
     driver.until(lambda: driver.document.proposal is not None and driver.document.proposal.model == NEW)
+    in_use = driver.desk.session.project.model_in_use
+    assert in_use is not None
+    assert in_use.name == NEW
 
 
 def test_keep_and_remove(driver_with_models: "Driver") -> None:

@@ -366,7 +366,9 @@ def test_the_packages_that_can_be_installed_fit(name: str) -> None:
     backbone = find_backbone(name)
     if backbones.weights_file(backbone) is None:
         pytest.skip(f"{backbone.package} is not installed")
-    load_encoder_weights(empty_like(backbone), backbone)
+    encoder = empty_like(backbone)
+    load_encoder_weights(encoder, backbone)
+    assert all(bool(tensor.isfinite().all()) for tensor in encoder.state_dict().values())
 
 
 def test_a_sorted_file_is_never_matched_by_its_order(tmp_path: Path) -> None:

@@ -97,3 +97,5 @@ def test_damage_is_no_memory(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     remember(tmp_path / "file", ASKED, TOP, Rung("cpu", 8, 1, 256))
+    assert recall(tmp_path / "file", ASKED, TOP) == TOP
+    assert (tmp_path / "file").read_text() == ""
