@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from segstudio.core.arrays import I64, U8
+from segstudio.core.classes import VOID
 from segstudio.core.labels import LabelledImage
 from segstudio.learn.device import mixed_precision
 from segstudio.learn.networks.network import SegmentationNetwork
@@ -131,10 +132,7 @@ class FeatureBank:
         )
 
     def _thinned(self, target: Tensor) -> Tensor:
-        if not self._half:
-            return target
-        row, column = self._rng.integers(2, size=2).tolist()
-        return target[:, row::2, column::2]
+        return thinned(target, int(self._rng.integers(4))) if self._half else target
 
     def _store(self, features: list[Tensor], target: Tensor) -> None:
         shapes = [feature.shape[1:] for feature in features]
@@ -158,6 +156,27 @@ class FeatureBank:
         self._capacity = max(len(target), min(self._size, self._budget // one))
         self._scales = [_Scale(feature, kind, self._capacity) for feature, kind in pairs]
         self._target = torch.empty((self._capacity, *target.shape[1:]), dtype=torch.uint8, device=target.device)
+
+
+def thinned(target: Tensor, phase: int) -> Tensor:
+    """Labels of half the size, to learn from class scores of half the size.
+
+    Of every four pixels one is taken, and where that is void another one: of thin strokes little would be left.
+
+    Args:
+        target: ``(N, H, W)`` class indices or void, H and W even.
+        phase: which of the four, 0..3; let it change from step to step.
+
+    Returns:
+        ``(N, H/2, W/2)``.
+    """
+    taken: Tensor | None = None
+    for place in range(phase, phase + 4):
+        row, column = divmod(place % 4, 2)
+        others = target[:, row::2, column::2]
+        taken = others if taken is None else torch.where(taken == VOID, others, taken)
+    assert taken is not None
+    return taken
 
 
 class _Scale:

@@ -54,6 +54,7 @@ class FineFpn(nn.Module):
     def __init__(self, channels: Sequence[int], width: int, pyramid: int, segmentation: int) -> None:
         super().__init__()
         self.fpn = FPNDecoder(list(channels), pyramid_channels=pyramid, segmentation_channels=segmentation, dropout=0.0)
+        self.fpn.merge = _Added()
         use_batch_norm(self.fpn)
         self.narrow = _conv_norm_relu(segmentation, width, 1)
         self._from_image = channels[1] == 0
@@ -69,6 +70,16 @@ class FineFpn(nn.Module):
         coarse = self.fpn(list(features))
         skip = self.skip(features[0] if self._from_image else features[1])
         return coarse, self.mix(torch.cat([_enlarge(self.narrow(coarse)), skip], dim=1))
+
+
+class _Added(nn.Module):
+    """Adds up scales of one size; published decoders stack them first, which takes memory and time."""
+
+    def forward(self, scales: Sequence[Tensor]) -> Tensor:
+        total = scales[0]
+        for scale in scales[1:]:
+            total = total + scale
+        return total
 
 
 class Light(nn.Module):

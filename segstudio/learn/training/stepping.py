@@ -101,7 +101,8 @@ class Stepper:
         In a group the batches of all processes are learnt from, as if one process had them.
 
         Args:
-            batches: inputs and ``int64 (N, H, W)`` class indices or void, on the device.
+            batches: inputs and ``int64 (N, H, W)`` class indices or void, on the device; of half the size of the
+                images where the network `halves`.
             rate: factor on all learning rates.
             pause: called before each batch; may raise to end the step, which then has moved nothing.
 
@@ -118,10 +119,8 @@ class Stepper:
         for (inputs, target), share in zip(batches, shares, strict=True):
             pause()
             with mixed_precision(self.device):
-                if isinstance(inputs, Tensor):
-                    logits = self.network(inputs)
-                else:  # whose labels come at half the size where the network can give scores there
-                    logits = self.network.decode(inputs, half=self.network.halves)
+                features = self.network.features(inputs) if isinstance(inputs, Tensor) else inputs
+                logits = self.network.decode(features, half=self.network.halves)
             reduce, weights = self._group.add_losses, self._weights
             loss = segmentation_loss(logits, target, self._settings.loss, weights=weights, reduce=reduce) * share
             loss.backward()  # type: ignore[no-untyped-call]

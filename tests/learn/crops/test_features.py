@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from segstudio.core.arrays import I64, U8
+from segstudio.core.classes import VOID
 from segstudio.core.labels import LabelledImage
 from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.crops.data import Batches, ImageCache, TrainingSet
-from segstudio.learn.crops.features import FeatureBank, bank_of
+from segstudio.learn.crops.features import FeatureBank, bank_of, thinned
 from segstudio.learn.networks.network import SegmentationNetwork, build_network
 
 CROP = 8
@@ -202,6 +203,15 @@ def test_labels_at_half_the_size_take_every_pixel_in_turn() -> None:
         assert int(target.min()) == int(target.max())
         seen.append(int(target.min()))
     assert {seen.count(corner) > 5 for corner in range(4)} == {True}
+
+
+def test_of_four_pixels_a_labelled_one_is_taken() -> None:
+    target = torch.full((1, 4, 4), VOID)
+    target[0, 1, 0] = 3
+    target[0, 2, 2], target[0, 3, 3] = 1, 0
+    halves = [thinned(target, phase)[0].tolist() for phase in range(4)]
+    assert all(half[0] == [3, VOID] and half[1][0] == VOID for half in halves)
+    assert [half[1][1] for half in halves] == [1, 0, 0, 0]
 
 
 def make_network(decoder: str) -> SegmentationNetwork:
