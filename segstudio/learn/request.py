@@ -58,7 +58,7 @@ class Optimisation:
 
     optimizer: OptimizerName = "adamw"
     rate: float | None = None
-    encoder_share: float = 0.25
+    encoder_share: float = 0.1
     regulariser: Regulariser = "decay"
     strength: float = 0.01
     schedule: Schedule = "auto"
@@ -84,7 +84,7 @@ class TrainSettings:
         plateau: stop when the score has not risen for several rounds.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         seed: of weights, crops and augmentation.
-        deterministic: repeat bit for bit on one device, at whatever cost.
+        deterministic: repeat bit for bit on one device, at whatever cost; on a CPU also in float32 throughout.
         crop: side of the square training crops, in pixels; None chooses by the images.
         batch: crops a step; on a CPU, more small steps learn faster than fewer large ones.
         cache_bytes: of decoded images kept in memory.

@@ -11,6 +11,7 @@ from segstudio.learn.request import Optimisation, OptimizerName, Transfer
 
 _RATES: dict[OptimizerName, float] = {"adamw": 2e-3, "adam": 2e-3, "sgd": 0.1}
 _MOMENTUM = 0.9
+_RISING = 50  # steps after which what was transferred learns at its full rate
 _STAGE_FACTOR = 0.8  # learning rate of a stage against that of the next deeper one
 _PULL = 2e-3  # share of the way that a strength of 1 pulls in one step at the full rate
 _START_STRENGTH = 100  # of the pull toward the start, against that toward zero
@@ -41,7 +42,8 @@ def make_optimizer(
 
     What starts new learns at the full rate, what was transferred at a share of it: the deepest stage of the encoder at
     `encoder_share`, every earlier one at 0.8 of the next, since early features serve any images. After a structure
-    transfer only the layers of class scores are new.
+    transfer only the layers of class scores are new. With Adam and AdamW, whose first steps are as large as any, the
+    rate of a transferred part rises over its first 50 steps, so that thawing it spoils nothing.
 
     Args:
         network: on the device it will train on.
@@ -49,22 +51,25 @@ def make_optimizer(
         transfer: with ``none`` all learns at the full rate.
 
     Returns:
-        AdamW, Adam or SGD with Nesterov momentum. Each group holds its rate at a factor of 1 as ``full_rate``. Weights
-        are pulled back by a `Regulariser`, but for Adam's decay, which is part of its gradient.
+        AdamW, Adam or SGD with Nesterov momentum. Each group holds its rate at a factor of 1 as ``full_rate``, and as
+        ``rising`` the steps until it has it. Weights are pulled back by a `Regulariser`, but for Adam's decay, which is
+        part of its gradient.
 
-    Sources: Howard & Ruder 2018, section 3.2 (rates by depth); Loshchilov & Hutter 2019 (what tells AdamW from Adam).
+    Sources: Howard & Ruder 2018, section 3.2 (rates by depth); Loshchilov & Hutter 2019 (what tells AdamW from Adam);
+    Ma & Yarats 2021 (linear warm-up for Adam).
     """
     rate = full_rate(optimisation)
     decay = optimisation.strength * _ADAM_STRENGTH if _in_gradient(optimisation) else 0.0
     groups: list[dict[str, Any]] = []
-    for parameters, share in _parts(network, transfer, optimisation.encoder_share):
+    for parameters, share, rising in _parts(network, transfer, optimisation.encoder_share):
         for chosen, pulled in (
             ([p for p in parameters if _is_kernel(p)], decay),
             ([p for p in parameters if not _is_kernel(p)], 0.0),
         ):
             if chosen:
                 own = rate * share
-                groups.append({"params": chosen, "lr": own, "full_rate": own, "weight_decay": pulled})
+                own_rates = {"lr": own, "full_rate": own, "rising": rising}
+                groups.append({"params": chosen, **own_rates, "weight_decay": pulled})
     # Fused steps take a third of the time on a CPU.
     match optimisation.optimizer:
         case "adamw":
@@ -81,9 +86,23 @@ def full_rate(optimisation: Optimisation) -> float:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set every learning rate to `factor` times its full one; see `segstudio.learn.training.schedule.rate`."""
+    """Set every learning rate to `factor` times its full one, or to the part of that to which it has risen.
+
+    The factor is that of `segstudio.learn.training.schedule.rate`.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = group["full_rate"] * factor
+        group["lr"] = group["full_rate"] * factor * _risen(optimizer, group)
+
+
+def _risen(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> float:
+    """How far the rate of a group has risen, by the steps Adam has counted; steps of SGD start small anyway."""
+    if not group["rising"] or not isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
+        return 1.0
+    counted = next((optimizer.state[p]["step"] for p in group["params"] if p in optimizer.state), 0)
+    risen = (float(counted) + 1) / float(group["rising"])
+    if risen >= 1:
+        group["rising"] = 0  # nobody needs to look again
+    return min(1.0, risen)
 
 
 def lower_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -163,13 +182,16 @@ def _transferred(network: Network, transfer: Transfer) -> set[nn.Parameter]:
     return set(network.encoder.parameters())
 
 
-def _parts(network: Network, transfer: Transfer, encoder_share: float) -> list[tuple[list[nn.Parameter], float]]:
-    """Parameters with the share of the full rate they learn at: stages from the stem on, then the rest, then new."""
+def _parts(network: Network, transfer: Transfer, encoder_share: float) -> list[tuple[list[nn.Parameter], float, int]]:
+    """Parameters with the share of the full rate they learn at, and the steps in which that rises: stages from the stem
+    on, then what else was transferred, then what is new."""
     transferred = _transferred(network, transfer)
     stages = network.stages() if transferred else []
-    parts = [(stage, encoder_share * _STAGE_FACTOR**above) for above, stage in enumerate(reversed(stages))][::-1]
+    parts = [(stage, encoder_share * _STAGE_FACTOR**above, _RISING) for above, stage in enumerate(reversed(stages))][
+        ::-1
+    ]
     placed = {parameter for stage in stages for parameter in stage}
     others = [parameter for parameter in network.parameters() if parameter not in placed]
-    parts.append(([parameter for parameter in others if parameter in transferred], encoder_share))
-    parts.append(([parameter for parameter in others if parameter not in transferred], 1.0))
+    parts.append(([parameter for parameter in others if parameter in transferred], encoder_share, _RISING))
+    parts.append(([parameter for parameter in others if parameter not in transferred], 1.0, 0))
     return parts

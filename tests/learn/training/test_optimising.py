@@ -106,7 +106,7 @@ def test_each_optimiser_has_a_rate_it_learns_at(name: OptimizerName) -> None:
 
 def test_rates_are_set_by_a_factor_and_lowered_for_good() -> None:
     network = Small()
-    optimizer = make_optimizer(network, DECAY)
+    optimizer = make_optimizer(network, replace(DECAY, optimizer="sgd"))
     full = rates(network, optimizer)
     set_rates(optimizer, 0.5)
     assert rates(network, optimizer) == pytest.approx({name: rate / 2 for name, rate in full.items()})
@@ -116,12 +116,30 @@ def test_rates_are_set_by_a_factor_and_lowered_for_good() -> None:
     assert rates(network, optimizer) == pytest.approx({name: rate / 2 for name, rate in full.items()})
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_what_was_transferred_rises_to_its_rate_from_when_it_is_thawed(name: OptimizerName) -> None:
+    network = Small()
+    optimizer = make_optimizer(network, replace(DECAY, optimizer=name, regulariser="l2sp"))
+    regulariser = Regulariser(network, DECAY)
+    full = rates(network, optimizer)
+    network.encoder[0].requires_grad_(False)
+    for step in range(1, 71):
+        if step == 21:
+            network.encoder[0].requires_grad_(True)
+        set_rates(optimizer, 0.5)
+        found = rates(network, optimizer)
+        assert found["head.weight"] == full["head.weight"] / 2
+        assert found["encoder.2.weight"] == pytest.approx(full["encoder.2.weight"] / 2 * min(1.0, step / 50))
+        assert found["encoder.0.weight"] == pytest.approx(full["encoder.0.weight"] / 2 * max(1, step - 20) / 50)
+        step_without_gradient(network, optimizer, regulariser)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_decay_leads_kernels_to_zero_and_leaves_norms_and_biases(name: OptimizerName) -> None:
     network = Small()
     start = named(network)
     # Adam decays through its gradient, a step of at most its rate at a time.
-    optimisation = replace(DECAY, optimizer=name, strength=200.0, rate=1e-2)
+    optimisation = replace(DECAY, optimizer=name, strength=200.0, rate=1e-2, encoder_share=0.25)
     optimizer, regulariser = make_optimizer(network, optimisation), Regulariser(network, optimisation)
     for _ in range(600):
         step_without_gradient(network, optimizer, regulariser)
