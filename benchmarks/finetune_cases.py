@@ -31,8 +31,9 @@ from segstudio.storage.headers import read_header
 from segstudio.storage.masks import read_mask
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-BRUSH = 9  # pixels: width of a simulated stroke
-_STROKE = 60  # pixels: its length, at most
+_BRUSHES = 200  # widths of the brush that make the diagonal of an image
+_THINNEST = 3  # pixels
+_LONGEST = 10  # widths of the brush: a stroke, at most
 _FRUITLESS = 30  # strokes in a row that labelled next to nothing
 State = dict[str, Tensor]
 Row = dict[str, object]
@@ -112,6 +113,9 @@ def with_strokes(case: Case, share: float, seed: int) -> Case:
 def strokes(truth: U8, share: float, rng: np.random.Generator) -> U8:
     """What a hurried person labels: short strokes inside the regions of every class in turn.
 
+    They are seen at a size at which the image fits the window, so the brush goes by the size of the image: some forty
+    strokes label one percent of it.
+
     Args:
         truth: ``uint8 (H, W)`` class indices and void.
         share: of the pixels of the image to label; classes that are too small for their part leave it to the others.
@@ -123,13 +127,14 @@ def strokes(truth: U8, share: float, rng: np.random.Generator) -> U8:
     labelled = np.full_like(truth, VOID)
     places = {int(index): np.flatnonzero(truth == index) for index in np.unique(truth) if index != VOID}
     fruitless = dict.fromkeys(places, 0)
+    brush = max(_THINNEST, round(math.hypot(*truth.shape) / _BRUSHES))
     left = max(1, round(share * truth.size))
     while left > 0 and places:
         for index in list(places):
             at = divmod(int(rng.choice(places[index])), truth.shape[1])
-            gained = _stroke(truth, labelled, index, at, rng, left)
+            gained = _stroke(truth, labelled, index, at, rng, brush=brush, most=left)
             left -= gained
-            fruitless[index] = 0 if gained > BRUSH else fruitless[index] + 1
+            fruitless[index] = 0 if gained > brush else fruitless[index] + 1
             if fruitless[index] > _FRUITLESS:
                 del places[index]
             if left <= 0:
@@ -137,21 +142,24 @@ def strokes(truth: U8, share: float, rng: np.random.Generator) -> U8:
     return labelled
 
 
-def _stroke(truth: U8, labelled: U8, index: int, at: tuple[int, int], rng: np.random.Generator, most: int) -> int:
+def _stroke(
+    truth: U8, labelled: U8, index: int, at: tuple[int, int], rng: np.random.Generator, *, brush: int, most: int
+) -> int:
     """Label a short, slightly bent line of one class in place; how many pixels that were."""
-    top, left = (max(0, place - _STROKE - BRUSH) for place in at)
-    window = np.s_[top : at[0] + _STROKE + BRUSH, left : at[1] + _STROKE + BRUSH]
+    reach = (_LONGEST + 1) * brush
+    top, left = (max(0, place - reach) for place in at)
+    window = np.s_[top : at[0] + reach, left : at[1] + reach]
     inside = truth[window] == index
     painted: U8 = np.zeros(inside.shape, np.uint8)
     y, x, angle = at[0] - top, at[1] - left, rng.uniform(0, 2 * np.pi)
-    for _ in range(int(rng.integers(2, _STROKE // 10 + 1))):
+    for _ in range(int(rng.integers(2, _LONGEST // 2 + 1))):
         angle += rng.normal(0, 0.3)
-        to = int(y + 10 * np.sin(angle)), int(x + 10 * np.cos(angle))
+        to = int(y + 2 * brush * np.sin(angle)), int(x + 2 * brush * np.cos(angle))
         if not (0 <= to[0] < inside.shape[0] and 0 <= to[1] < inside.shape[1] and inside[to]):
             break
-        cv2.line(painted, (x, y), (to[1], to[0]), 1, BRUSH)
+        cv2.line(painted, (x, y), (to[1], to[0]), 1, brush)
         y, x = to
-    cv2.circle(painted, (x, y), BRUSH // 2, 1, -1)
+    cv2.circle(painted, (x, y), brush // 2, 1, -1)
     fresh = (painted > 0) & inside & (labelled[window] == VOID)
     fresh.ravel()[np.flatnonzero(fresh.ravel())[most:]] = False
     labelled[window][fresh] = index
