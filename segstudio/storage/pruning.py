@@ -9,7 +9,7 @@ BEFORE = 3
 RULE = (
     f"Kept are the model in use, the {BEFORE} in use before it, every model you chose or asked to keep,"
     f" the best of those scored on the newest labels, and the {NEWEST} newest."
-    " The others are removed after a promotion."
+    " The others are removed when a run adds a model."
 )
 
 

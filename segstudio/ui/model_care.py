@@ -243,19 +243,19 @@ class ModelCare(QObject):
         if record is None or self._exporting:
             return
 
-        def work(_emit: Emit, _cancel: threading.Event) -> str:
+        def work(_emit: Emit, cancel: threading.Event) -> str:
             warm_up()
             from segstudio.learn.networks.saving import load_model
             from segstudio.learn.prediction.exporting import check_export, export_onnx, export_program
 
             model = load_model(record.folder)
             write = export_program if path.suffix.lower() == ".pt2" else export_onnx
-            made = write(model, path)
+            made = write(model, path, cancel=cancel)
             takes = "images of any size" if made.size is None else f"one image of {made.size[1]} × {made.size[0]}"
             line = f"Wrote {path.name}, {made.size_bytes / 1e6:.1f} MB: takes {takes}"
             if key is not None:
                 pixels = project.read_image(key).network()[:_CHECKED, :_CHECKED]
-                difference = check_export(path, model, [pixels], size=made.size)
+                difference = check_export(path, model, [pixels], size=made.size, cancel=cancel)
                 if difference > SAME:
                     raise ModelError(
                         f"says something else than the model, by {difference:.2g}",
@@ -270,9 +270,9 @@ class ModelCare(QObject):
             if not self._modelling.predicting_all:
                 self._status.set_job("", None, False)
 
-        self._exporting = True
         if not self._modelling.predicting_all:
             self._status.set_job(f"Exporting {short(name)}", None, False)
+        self._exporting = True
         self._jobs.start("export model", work, done=self._seeing.say, failed=self._seeing.complain, ended=over)
 
     # Comparing

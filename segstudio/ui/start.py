@@ -224,18 +224,19 @@ class Entry(QPushButton):
         self._icon_name = icon_name
         self._note = note
         self._picture = Picture(20)
-        self._title = ElidedLabel(title)
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addStretch(1)
-        words.addWidget(self._title)
-        words.addWidget(ElidedLabel(detail, "quiet", Qt.TextElideMode.ElideMiddle))
-        words.addStretch(1)
+        self._title = ElidedLabel(title, parent=self)
+        self._detail = ElidedLabel(detail, "quiet", Qt.TextElideMode.ElideMiddle, parent=self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 0, 12, 0)
         layout.setSpacing(12)
         layout.addWidget(self._picture)
+        words = QVBoxLayout()
         layout.addLayout(words, 1)
+        words.setSpacing(2)
+        words.addStretch(1)
+        words.addWidget(self._title)
+        words.addWidget(self._detail)
+        words.addStretch(1)
         if note:
             layout.addWidget(text_label(note, "quiet"))
         for label in self.findChildren(QLabel):

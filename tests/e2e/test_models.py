@@ -262,7 +262,7 @@ def test_export(
     exporting = pytest.importorskip("segstudio.learn.prediction.exporting")
 
     def write(kind: str) -> Callable[..., object]:
-        def export(_model: object, path: Path) -> object:
+        def export(_model: object, path: Path, **_named: object) -> object:
             wrote.append((kind, path.suffix))
             return exporting.Exported(path, True, None, 2_500_000)
 

@@ -1,5 +1,6 @@
 """The rounds of a run: candidates go before the gate; what passes is saved with its card."""
 
+import contextlib
 import logging
 import math
 import re
@@ -27,11 +28,13 @@ from segstudio.learn.training.memory import is_device_lost, is_out_of_memory
 from segstudio.learn.training.progress import Progress
 from segstudio.learn.training.starting import Lineage
 from segstudio.learn.training.stepping import Stepper
+from segstudio.storage.atomic import write_text
 from segstudio.storage.cards import ModelCard, card_scores
 
 _log = logging.getLogger(__name__)
 _ROUND_SECONDS = 5.0  # that an interim round may take
 _NUMBERED = re.compile(r"m(\d+)-")
+_LAST_NUMBER = ".last"  # file with the number of the newest model there ever was
 _LATER = "The next round tries again, or the run when it is resumed"
 _SCORING_SPEED = 3  # pixels a forward pass handles in the time of one in training
 
@@ -247,7 +250,12 @@ def _better(first: Scores | None, second: Scores | None) -> Scores | None:
 
 
 def _free_name(models: Path, rest: str) -> str:
-    """A name with the next number; numbers are not used again while a later model is there."""
+    """A name with the next number. None is ever used again: a proposal knows its model by the name."""
+    last = models / _LAST_NUMBER
     names = [path.name for path in models.iterdir()] if models.is_dir() else []
-    numbers = [int(found[1]) for name in names if (found := _NUMBERED.match(name))]
-    return f"m{max(numbers, default=0) + 1:04}-{rest}"
+    used = [int(found[1]) for name in names if (found := _NUMBERED.match(name))]
+    with contextlib.suppress(OSError, ValueError):
+        used.append(int(last.read_text("ascii")))
+    number = max(used, default=0) + 1
+    write_text(last, f"{number}\n")
+    return f"m{number:04}-{rest}"

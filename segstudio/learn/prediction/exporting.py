@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import logging
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,13 +23,13 @@ from torch import Tensor, nn
 from segstudio.core.arrays import F32, U8
 from segstudio.core.channels import as_channels
 from segstudio.core.classes import VOID
-from segstudio.errors import ModelError, UsageError
+from segstudio.errors import Cancelled, ModelError, UsageError
 from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.networks.network import STRIDE
 from segstudio.learn.networks.saving import LoadedModel
 from segstudio.learn.networks.structures import STRUCTURES
 from segstudio.learn.prediction.fallback import SPARES
-from segstudio.learn.prediction.predicting import of_channels
+from segstudio.learn.prediction.predicting import of_channels, stopping
 from segstudio.storage.atomic import write_bytes
 
 INPUT, OUTPUT = "images", "probabilities"
@@ -87,7 +88,9 @@ class WholeModel(nn.Module):
         return scores.softmax(1)
 
 
-def export_onnx(model: LoadedModel, path: Path, *, dynamic: bool = True) -> Exported:
+def export_onnx(
+    model: LoadedModel, path: Path, *, dynamic: bool = True, cancel: threading.Event | None = None
+) -> Exported:
     """Write a model as one ONNX file; see `WholeModel` for what it takes and gives, `about` for what it carries.
 
     Args:
@@ -95,8 +98,10 @@ def export_onnx(model: LoadedModel, path: Path, *, dynamic: bool = True) -> Expo
         path: of the file, replaced as a whole.
         dynamic: any number of images and any size; a network for which that cannot be is written for one image of
             512 x 512 pixels.
+        cancel: when set, the call ends before its next part (tracing, translating, writing) and writes nothing.
 
     Raises:
+        Cancelled: `cancel` was set.
         UsageError: the packages for ONNX are not installed.
         ModelError: the network cannot be written in this format.
         ProjectError: the file cannot be written.
@@ -104,22 +109,26 @@ def export_onnx(model: LoadedModel, path: Path, *, dynamic: bool = True) -> Expo
     _need_onnx()
     import onnx
 
-    proto, size = _written(model, "ONNX", _as_onnx, dynamic=dynamic)
+    proto, size = _written(model, "ONNX", _as_onnx, dynamic=dynamic, cancel=cancel)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in about(model, size).items()}
     onnx.helper.set_model_props(proto, texts)
     if proto.ByteSize() > _ONNX_LIMIT:
         raise ModelError("is too large for one ONNX file", remedy="Export it with --format torch", path=path)
     data = proto.SerializeToString()
+    _stop_if(cancel)
     write_bytes(path, data)
     return Exported(path, size is None, size, len(data))
 
 
-def export_program(model: LoadedModel, path: Path, *, dynamic: bool = True) -> Exported:
+def export_program(
+    model: LoadedModel, path: Path, *, dynamic: bool = True, cancel: threading.Event | None = None
+) -> Exported:
     """Write a model as a torch.export file (``.pt2``). Arguments and result as for `export_onnx`.
 
     What it carries is JSON in the extra file ``segstudio.json``.
 
     Raises:
+        Cancelled: `cancel` was set.
         ModelError: the network cannot be written in this format.
         ProjectError: the file cannot be written.
     """
@@ -129,7 +138,8 @@ def export_program(model: LoadedModel, path: Path, *, dynamic: bool = True) -> E
         torch.export.save(program, buffer, extra_files={_ABOUT: json.dumps(about(model, size), ensure_ascii=False)})
         return buffer.getvalue()
 
-    data, size = _written(model, "torch.export", as_archive, dynamic=dynamic)
+    data, size = _written(model, "torch.export", as_archive, dynamic=dynamic, cancel=cancel)
+    _stop_if(cancel)
     write_bytes(path, data)
     return Exported(path, size is None, size, len(data))
 
@@ -189,7 +199,14 @@ def read_about(path: Path) -> dict[str, Any]:
     return {item.key: item.value for item in onnx.load(path).metadata_props}
 
 
-def check_export(path: Path, model: LoadedModel, images: Sequence[U8], *, size: tuple[int, int] | None = None) -> float:
+def check_export(
+    path: Path,
+    model: LoadedModel,
+    images: Sequence[U8],
+    *,
+    size: tuple[int, int] | None = None,
+    cancel: threading.Event | None = None,
+) -> float:
     """The largest difference between what an exported file and the model itself say.
 
     Args:
@@ -197,11 +214,13 @@ def check_export(path: Path, model: LoadedModel, images: Sequence[U8], *, size: 
         model: the one exported.
         images: ``uint8 (H, W)`` or ``(H, W, C)``, at least one; each is cut to multiples of 32, or to `size`.
         size: height and width that the file takes, None for any.
+        cancel: when set, the call ends within a layer of the network, or before the file answers.
 
     Returns:
         Difference of a class's probability at a pixel, 0..1; 1 when any is no number.
 
     Raises:
+        Cancelled: `cancel` was set.
         UsageError: the packages for ONNX are not installed.
     """
     run = _runner(path)
@@ -209,8 +228,9 @@ def check_export(path: Path, model: LoadedModel, images: Sequence[U8], *, size: 
     worst = 0.0
     for image in images:
         batch = _as_batch(image, model.card.channels, size)
-        with torch.inference_mode():
+        with torch.inference_mode(), stopping(whole, cancel):
             expected = whole(torch.from_numpy(batch)).numpy()
+        _stop_if(cancel)
         difference = float(np.abs(run(batch) - expected).max())
         worst = max(worst, difference if np.isfinite(difference) else 1.0)
     return worst
@@ -287,6 +307,7 @@ def _written(
     write: Callable[[torch.export.ExportedProgram, tuple[int, int] | None], Written],
     *,
     dynamic: bool,
+    cancel: threading.Event | None,
 ) -> tuple[Written, tuple[int, int] | None]:
     """What `write` makes of the traced model, and the one size it takes; None for any."""
     whole, channels = _whole(model).eval(), model.card.channels
@@ -296,14 +317,28 @@ def _written(
         example = torch.zeros(_EXAMPLE[0], channels, *_EXAMPLE[1:])
         try:
             with _quietly():
-                return write(torch.export.export(whole, (example,), dynamic_shapes=(shapes,)), None), None
+                program = torch.export.export(whole, (example,), dynamic_shapes=(shapes,))
+                _stop_if(cancel)
+                return write(program, None), None
+        except Cancelled:
+            raise
         except Exception as error:  # tracer and writers raise nearly anything; a fixed size asks less of them
             _log.info("%s cannot be exported for any size: %s", model.card.name, error)
     try:
         with _quietly():
-            return write(torch.export.export(whole, (torch.zeros(1, channels, *_FIXED),)), _FIXED), _FIXED
+            _stop_if(cancel)
+            program = torch.export.export(whole, (torch.zeros(1, channels, *_FIXED),))
+            _stop_if(cancel)
+            return write(program, _FIXED), _FIXED
+    except Cancelled:
+        raise
     except Exception as error:
         raise _impossible(model, how, error) from error
+
+
+def _stop_if(cancel: threading.Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled
 
 
 def _as_onnx(program: torch.export.ExportedProgram, _: tuple[int, int] | None) -> Any:

@@ -31,8 +31,8 @@ def train_project(
 
     Arguments and events as for `segstudio.learn.training.loop.fit`; labels that change meanwhile join at the next
     round. As long as it goes on, no class of the project can be removed, merged or moved. Of the models one run
-    promotes the last one stays, and those that somebody chose or asked to keep; then models are pruned by the rule of
-    the project.
+    promotes the last one stays, and those that somebody chose or asked to keep; with every model that comes, others are
+    pruned by the rule of the project.
     """
 
     def register(event: events.Event) -> None:
@@ -44,6 +44,7 @@ def train_project(
                 project.prune_models()
             case events.Offered():
                 event = replace(event, folder=project.add_model(event.folder, use=False).folder)
+                project.prune_models()
         emit(event)
 
     with contextlib.ExitStack() as stack:

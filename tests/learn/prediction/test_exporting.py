@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segstudio.core.arrays import U8
-from segstudio.errors import ModelError, UsageError
+from segstudio.errors import Cancelled, ModelError, UsageError
 from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.networks.decoders import DECODERS
 from segstudio.learn.networks.network import build_network
@@ -128,6 +129,30 @@ def test_only_our_exports_are_known_as_such(small: Exported, tmp_path: Path) -> 
     torch.save({"a": 1}, tmp_path / "archive")
     for name in ("other", "archive", "missing", "."):
         assert not is_export(tmp_path / name)
+
+
+def test_a_cancelled_export_leaves_what_was_there(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cancel = tmp_path / "model", threading.Event()
+    path.write_text("before")
+    trace = torch.export.export
+
+    def cancelled_meanwhile(*args: Any, **named: Any) -> torch.export.ExportedProgram:
+        cancel.set()
+        return trace(*args, **named)
+
+    monkeypatch.setattr(torch.export, "export", cancelled_meanwhile)
+    with pytest.raises(Cancelled):
+        export(model_of(Small()), path, cancel=cancel)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["before"]
+
+
+def test_a_cancelled_check_ends(small: Exported) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        check_export(small.path, model_of(Small()), [noise(64, 64)], cancel=cancel)
 
 
 # What follows is the same in both formats but for the writing, so one of them will do.

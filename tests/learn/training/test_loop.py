@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,6 +74,13 @@ def test_a_run_tells_its_story_and_learns(make_request: Ask) -> None:
     assert promoted.folder == done.model
     assert promoted.folder.name == "m0001-efficientnet_lite0-parameter"
     assert promoted.miou == done.scores.miou
+
+
+def test_the_name_of_a_removed_model_is_not_given_again(make_request: Ask) -> None:
+    request = make_request()
+    first = only(run(request), events.Promoted).folder
+    shutil.rmtree(first)
+    assert only(run(request), events.Promoted).folder.name.startswith("m0002-")
 
 
 def test_every_event_is_picklable(make_request: Ask) -> None:

@@ -17,6 +17,7 @@ from segstudio.learn.prediction.sweep import Predicted, predict_project
 from segstudio.learn.request import TrainSettings
 from segstudio.learn.training.runs import train_project
 from segstudio.storage.project import Project
+from segstudio.storage.pruning import NEWEST
 from segstudio.storage.steady import Steadiness
 from tests.learn.tiny import started
 
@@ -246,3 +247,19 @@ def test_a_stopped_run_of_a_project_goes_on(project: Project) -> None:
     assert isinstance(ending, events.Done)
     assert ending.steps == 6
     assert len(project.models()) == 1
+
+
+def test_offers_that_nobody_took_up_do_not_pile_up(project: Project) -> None:
+    train_project(project, SETTINGS, lambda _: None, threading.Event())
+    in_use = project.model_in_use
+    assert in_use is not None
+    offered: list[Path] = []
+
+    def emit(event: events.Event) -> None:
+        if isinstance(event, events.Offered):
+            offered.append(event.folder)
+
+    for _ in range(NEWEST + 2):
+        train_project(project, replace(SETTINGS, steps=1), emit, threading.Event())
+    assert len(set(offered)) == NEWEST + 2
+    assert {model.folder for model in project.models()} == {in_use, *offered[-NEWEST:]}
