@@ -270,9 +270,9 @@ class ModelCare(QObject):
             if not self._modelling.predicting_all:
                 self._status.set_job("", None, False)
 
+        self._exporting = True
         if not self._modelling.predicting_all:
             self._status.set_job(f"Exporting {short(name)}", None, False)
-        self._exporting = True
         self._jobs.start("export model", work, done=self._seeing.say, failed=self._seeing.complain, ended=over)
 
     # Comparing

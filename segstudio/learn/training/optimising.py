@@ -187,9 +187,8 @@ def _parts(network: Network, transfer: Transfer, encoder_share: float) -> list[t
     on, then what else was transferred, then what is new."""
     transferred = _transferred(network, transfer)
     stages = network.stages() if transferred else []
-    parts = [(stage, encoder_share * _STAGE_FACTOR**above, _RISING) for above, stage in enumerate(reversed(stages))][
-        ::-1
-    ]
+    deepest = len(stages) - 1
+    parts = [(stage, encoder_share * _STAGE_FACTOR ** (deepest - at), _RISING) for at, stage in enumerate(stages)]
     placed = {parameter for stage in stages for parameter in stage}
     others = [parameter for parameter in network.parameters() if parameter not in placed]
     parts.append(([parameter for parameter in others if parameter in transferred], encoder_share, _RISING))
