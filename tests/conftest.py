@@ -1,6 +1,8 @@
 """What every test shares: no screen, no person's settings, and nothing left behind."""
 
+import gc
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +39,17 @@ def _no_thread_left() -> Iterator[None]:
             if thread.is_alive():
                 left.append(thread.name)
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture(autouse=True)
+def _garbage_stays_on_this_thread() -> Iterator[None]:
+    """No thread of a test collects cyclic garbage: it might destroy a widget under the hands of this one."""
+    if "PySide6" not in sys.modules:
+        yield
+        return
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from segstudio.errors import SegStudioError
 from segstudio.storage.logs import LOG_FILE, log_folder, set_up_logging
 from segstudio.storage.preferences import Preferences
+from segstudio.ui.collecting import Collector
 from segstudio.ui.crash import CrashGuard
 from segstudio.ui.dialogs.crash import CrashDialog
 from segstudio.ui.icons import logo
@@ -45,6 +46,7 @@ def build(app: QApplication, preferences: Preferences) -> Studio:
     tokens = apply_theme(app, mode)
     jobs = Jobs()
     window = Window(jobs, preferences, tokens)
+    Collector(window)
     window.set_theme_name(mode)
     current: list[Tokens] = [tokens]
 

@@ -146,7 +146,8 @@ class _Comparing:
             images = (*self._training, *self._sample)
             request = TrainRequest(settings, self._classes, images, Path(place) / "models", pace=self._pace())
             result = self._ended(row, fit(request, watch.take, self._cancel), watch)
-        gc.collect()
+        if gc.isenabled():  # in the window's process it is not: there, all garbage is the window's to collect
+            gc.collect()
         free(pick_device(settings.device))
         return result
 

@@ -62,12 +62,20 @@ def _children(widget: QWidget) -> Iterator[QWidget]:
 
 
 def _laid_out(layout: QLayout) -> Iterator[QWidget]:
-    for at in range(layout.count()):
-        item = layout.itemAt(at)
-        if item is not None and (widget := item.widget()) is not None:
-            yield widget
-        elif item is not None and (inner := item.layout()) is not None:
-            yield from _laid_out(inner)
+    """The widgets in a layout, in its order.
+
+    The items of a layout are never asked for: Qt deletes a spacer without a word, and PySide then takes the layout that
+    comes to lie at its address for the spacer. Widgets and layouts are QObjects, whose end it hears of.
+    """
+    owner = layout.parentWidget()
+    widgets = [] if owner is None else owner.children()
+    inside = [part for part in (*widgets, *layout.children()) if isinstance(part, QWidget | QLayout)]
+    places = [(at, part) for part in inside if (at := layout.indexOf(part)) >= 0]
+    for _, part in sorted(places, key=lambda placed: placed[0]):
+        if isinstance(part, QWidget):
+            yield part
+        else:
+            yield from _laid_out(part)
 
 
 def _reveal(widget: QWidget) -> None:

@@ -1,0 +1,111 @@
+"""Cyclic garbage: what another thread allocates never destroys what belongs to the GUI's."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from segstudio.ui.collecting import Collector, collect
+
+
+class Knot(QObject):
+    """An object that holds itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.itself = self
+
+
+@pytest.fixture
+def collector(qapp: QApplication) -> Iterator[Collector]:  # noqa: ARG001 - timers need an application
+    gc.enable()
+    one = Collector()
+    yield one
+    one.deleteLater()
+
+
+def dropped_knot(died_on: list[int]) -> None:
+    weakref.finalize(Knot(), lambda: died_on.append(threading.get_ident()))
+
+
+def allocate() -> None:
+    """What makes Python collect, many times over."""
+    kept = [[number] for number in range(200_000)]
+    del kept
+
+
+def on_a_thread(work: object) -> None:
+    thread = threading.Thread(target=work)  # type: ignore[arg-type]
+    thread.start()
+    thread.join()
+
+
+def test_by_default_whoever_allocates_destroys() -> None:
+    """The danger is real."""
+    gc.enable()
+    died_on: list[int] = []
+    dropped_knot(died_on)
+    on_a_thread(allocate)
+    assert died_on
+    assert died_on[0] != threading.get_ident()
+
+
+def test_with_it_the_thread_it_lives_on_does(qtbot: QtBot, collector: Collector) -> None:
+    assert collector.thread().isCurrentThread()
+    died_on: list[int] = []
+    dropped_knot(died_on)
+    on_a_thread(allocate)
+    assert not died_on
+    kept = [[number] for number in range(2000)]
+    qtbot.waitUntil(lambda: bool(died_on))
+    assert died_on == [threading.get_ident()]
+    assert kept
+
+
+def test_when_it_goes_python_collects_again(qtbot: QtBot, qapp: QApplication) -> None:  # noqa: ARG001
+    gc.enable()
+    one = Collector()
+    assert not gc.isenabled()
+    with qtbot.waitSignal(one.destroyed):
+        one.deleteLater()
+    assert gc.isenabled()
+
+
+def test_who_had_it_off_keeps_it_off(qtbot: QtBot, qapp: QApplication) -> None:  # noqa: ARG001
+    gc.disable()
+    one = Collector()
+    with qtbot.waitSignal(one.destroyed):
+        one.deleteLater()
+    assert not gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("counts", "held", "collected"),
+    [
+        ((700, 10, 10), False, None),
+        ((701, 10, 10), False, 0),
+        ((701, 11, 10), False, 1),
+        ((5, 11, 10), False, 1),
+        ((701, 11, 11), False, 2),
+        ((701, 11, 11), True, 1),
+        ((701, 3, 11), True, 0),
+        ((5, 3, 11), True, None),
+    ],
+)
+def test_the_oldest_generation_that_is_due(
+    monkeypatch: pytest.MonkeyPatch, counts: tuple[int, int, int], held: bool, collected: int | None
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(gc, "get_count", lambda: counts)
+    monkeypatch.setattr(gc, "get_threshold", lambda: (700, 10, 10))
+    monkeypatch.setattr(gc, "collect", asked.append)
+    button = Qt.MouseButton.LeftButton if held else Qt.MouseButton.NoButton
+    monkeypatch.setattr(QGuiApplication, "mouseButtons", lambda: button)
+    assert collect() == collected
+    assert asked == ([] if collected is None else [collected])
