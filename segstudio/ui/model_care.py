@@ -8,14 +8,16 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from segstudio.core.arrays import U8
 from segstudio.core.keymap import Keymap
 from segstudio.errors import ModelError
 from segstudio.learn.warming import warm_up
+from segstudio.storage.atomic import replacing
 from segstudio.storage.cards import ModelCard, read_card
 from segstudio.storage.project import ModelRecord
 from segstudio.ui.action_table import ModelState, native
 from segstudio.ui.comparing_models import ComparingModels
-from segstudio.ui.jobs import Emit, Jobs
+from segstudio.ui.jobs import Emit, Job, Jobs
 from segstudio.ui.modelling import Modelling
 from segstudio.ui.panels.card import CardDialog, Standing
 from segstudio.ui.panels.model_list import short
@@ -70,7 +72,7 @@ class ModelCare(QObject):
         self._models: dict[str, ModelRecord] = {}
         self._previous = ""
         self._request = 0  # of the last look at the models: answers to older ones are dropped
-        self._exporting = False
+        self._export: Job | None = None
         self._card: CardDialog | None = None
         self.comparing = ComparingModels(session, bench.canvas, seeing, jobs, self)
         self.comparing.changed.connect(self.changed)
@@ -83,6 +85,7 @@ class ModelCare(QObject):
         link(listed.keep_requested, self.keep)
         link(listed.export_requested, self.ask_export)
         link(listed.remove_requested, self.ask_remove)
+        link(status.cancel_requested, self._cancel_export)
         link(bench.canvas.stroke_began, self.comparing.pause)
         link(bench.canvas.resized, self.comparing.resized)
 
@@ -240,40 +243,32 @@ class ModelCare(QObject):
     def export(self, name: str, path: Path) -> None:
         """Write a model for other programs: by the suffix, torch.export for ``.pt2``, else ONNX."""
         record, project, key = self._models.get(name), self._session.project, self._session.key
-        if record is None or self._exporting:
+        if record is None or self._export is not None:
             return
 
         def work(_emit: Emit, cancel: threading.Event) -> str:
-            warm_up()
-            from segstudio.learn.networks.saving import load_model
-            from segstudio.learn.prediction.exporting import check_export, export_onnx, export_program
-
-            model = load_model(record.folder)
-            write = export_program if path.suffix.lower() == ".pt2" else export_onnx
-            made = write(model, path, cancel=cancel)
-            takes = "images of any size" if made.size is None else f"one image of {made.size[1]} × {made.size[0]}"
-            line = f"Wrote {path.name}, {made.size_bytes / 1e6:.1f} MB: takes {takes}"
-            if key is not None:
-                pixels = project.read_image(key).network()[:_CHECKED, :_CHECKED]
-                difference = check_export(path, model, [pixels], size=made.size, cancel=cancel)
-                if difference > SAME:
-                    raise ModelError(
-                        f"says something else than the model, by {difference:.2g}",
-                        remedy="Choose the other format",
-                        path=path,
-                    )
-                line += f"; says the same of {key} as the model"
-            return line
+            look = None if key is None else (key, project.read_image(key).network()[:_CHECKED, :_CHECKED])
+            return _exported(record.folder, path, look, cancel)
 
         def over() -> None:
-            self._exporting = False
+            outcome = self._export.outcome if self._export is not None else None
+            if outcome is not None and outcome.cancelled:
+                self._seeing.say("The export was cancelled; nothing was written")
+            self._export = None
             if not self._modelling.predicting_all:
                 self._status.set_job("", None, False)
 
-        self._exporting = True
         if not self._modelling.predicting_all:
-            self._status.set_job(f"Exporting {short(name)}", None, False)
-        self._jobs.start("export model", work, done=self._seeing.say, failed=self._seeing.complain, ended=over)
+            self._status.set_job(f"Exporting {short(name)}", None, True)
+        self._export = self._jobs.start(
+            "export model", work, done=self._seeing.say, failed=self._seeing.complain, ended=over
+        )
+
+    def _cancel_export(self) -> None:
+        # While all images are predicted, that is the job the status line shows, and the one its Cancel means.
+        if self._export is not None and not self._modelling.predicting_all:
+            self._export.cancel()
+            self._status.set_job("Cancelling the export", None, False)
 
     # Comparing
 
@@ -298,3 +293,32 @@ class ModelCare(QObject):
     def _alone(self, act: Callable[[], object]) -> object:
         self.comparing.close()
         return act()
+
+
+def _exported(folder: Path, path: Path, look: tuple[str, U8] | None, cancel: threading.Event) -> str:
+    """Write the model in a folder for other programs, once it agrees with the model; what to tell of it.
+
+    Args:
+        folder: of the model.
+        path: of the file; stays what it was unless all goes well.
+        look: name and pixels of an image on which both have to say the same.
+        cancel: ends it.
+    """
+    warm_up()
+    from segstudio.learn.networks.saving import load_model
+    from segstudio.learn.prediction.exporting import check_export, export_onnx, export_program
+
+    model = load_model(folder)
+    write = export_program if path.suffix.lower() == ".pt2" else export_onnx
+    agrees = ""
+    with replacing(path) as temporary:
+        made = write(model, temporary, cancel=cancel)
+        if look is not None:
+            key, pixels = look
+            difference = check_export(temporary, model, [pixels], size=made.size, cancel=cancel)
+            if difference > SAME:
+                problem = f"is not written, it says something else than the model, by {difference:.2g}"
+                raise ModelError(problem, remedy="Choose the other format", path=path)
+            agrees = f"; says the same of {key} as the model"
+    takes = "images of any size" if made.size is None else f"one image of {made.size[1]} × {made.size[0]}"
+    return f"Wrote {path.name}, {made.size_bytes / 1e6:.1f} MB: takes {takes}{agrees}"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QMessageBox, QToolButton
 
 from segstudio.core.arrays import U8
 from segstudio.core.classes import VOID
 from segstudio.core.proposal import Proposal
-from segstudio.errors import ModelError
+from segstudio.errors import Cancelled, ModelError
 from segstudio.storage.cards import WEIGHTS, ModelCard, write_card
 from segstudio.ui.comparing_models import BLINK_MS, PAUSED
 from segstudio.ui.panels.card import CardDialog
@@ -263,7 +263,8 @@ def test_export(
 
     def write(kind: str) -> Callable[..., object]:
         def export(_model: object, path: Path, **_named: object) -> object:
-            wrote.append((kind, path.suffix))
+            wrote.append(kind)
+            path.write_bytes(b"model")
             return exporting.Exported(path, True, None, 2_500_000)
 
         return export
@@ -274,10 +275,37 @@ def test_export(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / name), "ONNX (*.onnx)"))
     driver.menu("Model", "Export the model in use…")
     driver.until(lambda: "2.5 MB" in driver.status)
-    assert wrote == [(made, ".pt2" if made == "program" else ".onnx")]
+    assert wrote == [made]
+    assert [path.name for path in tmp_path.glob("mine*")] == [f"mine.{'pt2' if made == 'program' else 'onnx'}"]
     monkeypatch.setattr(exporting, "check_export", lambda *_args, **_named: 0.5)
     driver.menu("Model", "Export the model in use…")
     driver.until(lambda: "says something else than the model" in driver.status)
+    assert [path.read_bytes() for path in tmp_path.glob("mine*")] == [b"model"]
+
+
+def test_an_export_is_cancelled_in_the_status_line_and_leaves_the_file_as_it_was(
+    driver_with_models: "Driver", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, path = driver_with_models, tmp_path / "mine.onnx"
+    path.write_bytes(b"earlier")
+    exporting = pytest.importorskip("segstudio.learn.prediction.exporting")
+
+    def export(_model: object, temporary: Path, *, cancel: threading.Event) -> object:
+        temporary.write_bytes(b"new")
+        assert cancel.wait(20)
+        raise Cancelled
+
+    monkeypatch.setattr(exporting, "export_onnx", export)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(path), "ONNX (*.onnx)"))
+    driver.menu("Model", "Export the model in use…")
+    driver.until(lambda: "Exporting" in driver.status)
+    [button] = [one for one in driver.window.status.findChildren(QToolButton) if one.accessibleName() == "Cancel"]
+    assert button.isVisible()
+    QTest.mouseClick(button, LEFT)
+    driver.until(lambda: "cancelled; nothing was written" in driver.status)
+    assert path.read_bytes() == b"earlier"
+    assert list(tmp_path.glob("*mine*")) == [path]
+    assert not button.isVisible()
 
 
 def test_a_model_that_cannot_be_asked_is_said_and_comparing_can_be_closed(driver_with_models: "Driver") -> None:
