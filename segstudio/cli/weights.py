@@ -11,7 +11,6 @@ from segstudio.cli.options import AsJson, examples
 from segstudio.cli.output import Output, Update, output, table
 from segstudio.cli.stopping import stoppable
 from segstudio.errors import Cancelled, UsageError
-from segstudio.learn.backbones.carrying import MANIFEST, Carried, export_weights, import_folder, stored_weights
 from segstudio.learn.backbones.registry import (
     BACKBONES,
     Backbone,
@@ -20,6 +19,14 @@ from segstudio.learn.backbones.registry import (
     weights_file,
     weights_folder,
     weights_state,
+)
+from segstudio.learn.networks.carrying import (
+    MANIFEST,
+    Carried,
+    export_weights,
+    import_file,
+    import_folder,
+    stored_weights,
 )
 from segstudio.learn.networks.structures import STRUCTURES, Structure, fetch_structure, structure_file
 
@@ -44,7 +51,7 @@ def register(app: typer.Typer) -> None:
         "export", epilog=examples("weights export /media/stick", "weights export /media/stick resnet34 vgg16")
     )(export_command)
     group.command("list", epilog=examples("weights list", "weights list --json"))(list_command)
-    app.add_typer(group, name="weights", help="Carry weights of encoders to this machine and from it, without network.")
+    app.add_typer(group, name="weights", help="Carry weights to this machine and from it, without network.")
 
 
 def backbones(
@@ -88,7 +95,9 @@ def backbones(
 
 def import_command(
     source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", show_default=False, help="What to take in.")],
-    backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Whose weights the file has.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose weights the file has: a backbone or a whole network.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Take in a weight file of torchvision, timm or a training of your own, or a folder made by 'weights export'.
@@ -107,24 +116,23 @@ def import_command(
             return _REFUSED if any(item.path is None for item in carried) else 0
         if backbone is None:
             raise UsageError("--backbone is missing", remedy="Say whose weights the file has, see: segstudio backbones")
-        chosen = find_backbone(backbone)
-        from segstudio.learn.backbones.weights import import_weights
-
-        report = import_weights(chosen, source)
+        report = import_file(backbone, source)
         told = {
-            "backbone": chosen.name,
-            "path": weights_file(chosen),
+            "backbone": backbone,
+            "path": next(stored.path for stored in stored_weights() if stored.name == backbone),
             "fitted": len(report.fitted),
             "left_out": report.unexpected,
             "note": report.note,
         }
-        out.result(told, f"{chosen.name} taken in: {report.line}.")
+        out.result(told, f"{backbone} taken in: {report.line}.")
     return 0
 
 
 def export_command(
     destination: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Made when missing.")],
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Backbones; all on disk.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Backbones and whole networks; all on disk.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Put weights into a folder that another machine can take in with 'weights import'.

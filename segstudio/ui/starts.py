@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from segstudio.learn.backbones.carrying import stored_weights
 from segstudio.learn.backbones.registry import BACKBONES, weights_file
+from segstudio.learn.networks.carrying import stored_weights
 from segstudio.learn.networks.structures import STRUCTURES, structure_file
 from segstudio.learn.request import TrainSettings
 from segstudio.ui.option_spec import Choice
@@ -72,7 +72,7 @@ def backbone_choices() -> tuple[Choice, ...]:
         if not here:
             tip = MISSING
         rows.append(Choice(name, title, tip, here))
-    others = [stored.name for stored in stored_weights() if stored.name not in BACKBONES]
+    others = [stored.name for stored in stored_weights() if stored.name not in {*BACKBONES, *STRUCTURES}]
     return (*rows, *(Choice(name, name.partition(":")[2], f"{name}, brought to this machine") for name in others))
 
 

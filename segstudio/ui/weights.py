@@ -15,7 +15,6 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from segstudio.errors import SegStudioError
-from segstudio.learn.backbones.carrying import Carried, export_weights, import_folder, stored_weights
 from segstudio.learn.backbones.registry import (
     BACKBONES,
     TIMM_PREFIX,
@@ -23,9 +22,9 @@ from segstudio.learn.backbones.registry import (
     WeightsState,
     find_backbone,
     weights_file,
-    weights_folder,
     weights_state,
 )
+from segstudio.learn.networks.carrying import Carried, export_weights, import_file, import_folder, stored_weights
 from segstudio.learn.networks.structures import STRUCTURES, Structure, fetch_structure, structure_file
 from segstudio.learn.warming import warm_up
 from segstudio.ui.dialogs.weights_view import Report, Transferred, WeightsRow
@@ -112,13 +111,11 @@ class Weights(QObject):
         self._start("download", name, work, stopped)
 
     def import_file(self, name: str, path: Path) -> None:
-        """Take in a file that has the weights of a backbone; code in it is never run."""
+        """Take in a file that has the weights of a backbone or a published network; code in it is never run."""
 
         def work(_emit: Emit, _cancel: threading.Event) -> Report:
             warm_up()
-            from segstudio.learn.backbones.weights import import_weights
-
-            report = import_weights(find_backbone(name), path)
+            report = import_file(name, path)
             return Report(f"{path.name} was taken in: {report.line}.", "success", tuple(report.lines()[1:]))
 
         self._start("import", name, work)
@@ -238,7 +235,7 @@ class Weights(QObject):
                 if isinstance(event, dict):
                     self._described |= event
                 elif self._dialog is not None:
-                    self._dialog.set_rows(event, weights_folder())
+                    self._dialog.set_rows(event)
 
         def failed(line: str) -> None:
             self._tell(Report(line, "error"))
@@ -272,7 +269,7 @@ def rows_of(described: Mapping[str, Backbone], others: Iterable[str], stored: se
     Args:
         described: encoders of timm whose facts are known, by name.
         others: names of the encoders of timm that are listed.
-        stored: names of backbones that a hub or a person put on this machine.
+        stored: names of what a hub or a person put on this machine.
     """
     rows = [_backbone_row(backbone) for backbone in BACKBONES.values()]
     for name in others:
@@ -333,6 +330,7 @@ def _network_row(structure: Structure) -> WeightsRow:
         file=file,
         published=True,
         address=structure.url,
+        carried=file is not None,
     )
 
 

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 from safetensors.torch import load_file, save
+from torchvision.models import segmentation
 
 from segstudio.learn.backbones import hub
 from segstudio.learn.backbones.registry import BACKBONES, find_backbone, weights_folder, weights_state
@@ -62,7 +63,7 @@ def dialog(tokens: Tokens, qtbot: QtBot) -> BackbonesDialog:
     del tokens  # for the style
     made = BackbonesDialog()
     qtbot.addWidget(made)
-    made.set_rows(rows_of({}, (), set()), weights_folder())
+    made.set_rows(rows_of({}, (), set()))
     made.show()
     return made
 
@@ -93,7 +94,7 @@ class TestDialog:
         assert button(dialog, "Import file").isEnabled()
         dialog.choose("fcn_resnet50")
         assert button(dialog, "Download").isEnabled()
-        assert not button(dialog, "Import file").isEnabled()
+        assert button(dialog, "Import file").isEnabled()
         assert STRUCTURES["fcn_resnet50"].url in said(dialog, "Weights")
         assert not button(dialog, "Export to folder").isEnabled()
 
@@ -118,10 +119,10 @@ class TestDialog:
 
     def test_the_chosen_row_stays_when_rows_come_in_between(self, dialog: BackbonesDialog) -> None:
         dialog.choose("fcn_resnet50")
-        dialog.set_rows(rows_of({}, ("timm:regnety_002",), set()), weights_folder())
+        dialog.set_rows(rows_of({}, ("timm:regnety_002",), set()))
         assert dialog.chosen == "fcn_resnet50"
         dialog.show_report(Report("Added.", "success", choose="timm:regnety_004"))
-        dialog.set_rows(rows_of({}, ("timm:regnety_002", "timm:regnety_004"), set()), weights_folder())
+        dialog.set_rows(rows_of({}, ("timm:regnety_002", "timm:regnety_004"), set()))
         assert dialog.chosen == "timm:regnety_004"
 
     def test_files_and_folders_are_asked_for(
@@ -154,7 +155,7 @@ class TestWords:
     def test_what_is_not_known_yet_is_a_dash(self) -> None:
         row = WeightsRow(name="timm:x", title="x (timm)", kind="backbone", state="to import", ready=False)
         assert [cell.text for cell in cells_of(row)] == ["x (timm)", "–", "–", "to import", "–"]
-        assert dict(facts_of(row, Path("w")))["Weights"].startswith("Nobody publishes them")
+        assert dict(facts_of(row))["Weights"].startswith("Nobody publishes them")
 
     def test_the_meter_forgets_the_past(self) -> None:
         now = 0.0
@@ -258,6 +259,19 @@ def test_a_file_is_taken_in_with_a_report(weights: Weights, qtbot: QtBot, tmp_pa
     qtbot.waitUntil(lambda: said(dialog).startswith("brought.safetensors was taken in: all "), timeout=30_000)
     assert "left out: classifier.weight" in details(dialog)
     qtbot.waitUntil(lambda: state_of(dialog, SMALL) == "on this machine")
+
+
+def test_the_file_of_a_published_network_is_taken_in_too(weights: Weights, qtbot: QtBot, tmp_path: Path) -> None:
+    name, file = "lraspp_mobilenet_v3_large", tmp_path / "from the web.pth"
+    torch.save(segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None).state_dict(), file)
+    dialog = dialog_of(weights)
+    dialog.choose("fcn_resnet50")
+    weights.import_file("fcn_resnet50", file)
+    qtbot.waitUntil(lambda: "are not those of FCN" in said(dialog), timeout=30_000)
+    weights.import_file(name, file)
+    qtbot.waitUntil(lambda: said(dialog).startswith("from the web.pth was taken in: all "), timeout=30_000)
+    qtbot.waitUntil(lambda: state_of(dialog, name) == "on this machine")
+    assert button(dialog, "Export to folder").isEnabled()
 
 
 def test_weights_go_to_a_folder_and_come_back(weights: Weights, qtbot: QtBot, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class MatchReport:
             return "; ".join([fits, *parts])
         line = f"all {total} tensors of {self.title} fit"
         if self.unexpected:
-            line += f"; left out, since the encoder has no place for them: {_some(self.unexpected)}"
+            line += f"; left out, since there is no place for them: {_some(self.unexpected)}"
         return f"{line}; {self.note}" if self.note else line
 
     def lines(self) -> list[str]:

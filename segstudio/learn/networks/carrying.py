@@ -6,20 +6,25 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segstudio.errors import SegStudioError, UsageError, WeightsError
 from segstudio.learn.backbones.registry import (
     BACKBONES,
     TIMM_PREFIX,
     WEIGHT_SUFFIXES,
+    Backbone,
     brought_file,
     find_backbone,
     how_to_get,
     weights_file,
     weights_folder,
 )
+from segstudio.learn.networks.structures import STRUCTURES, Structure, need_structure_file, structure_file
 from segstudio.storage.atomic import write_bytes, write_text
+
+if TYPE_CHECKING:
+    from segstudio.learn.backbones.matching import MatchReport
 
 MANIFEST = "weights.json"
 _FORMAT = 1
@@ -32,7 +37,7 @@ class StoredWeights:
     """A weight file on this machine.
 
     Attributes:
-        name: of the backbone.
+        name: of the backbone or the published network.
         path: of the file.
         size: in bytes.
         source: where it came from, empty when the file does not say.
@@ -49,7 +54,7 @@ class Carried:
     """What became of one entry of a folder of weights.
 
     Attributes:
-        name: of the backbone, as far as it is known.
+        name: of the backbone or the published network, as far as it is known.
         line: what happened, for a person.
         path: of the file that was written; None when it was refused.
     """
@@ -72,8 +77,35 @@ def stored_weights(folder: Path | None = None) -> list[StoredWeights]:
             if name is None and stem.startswith(timm_stem):
                 name = f"{TIMM_PREFIX}{stem.removeprefix(timm_stem)}"
             if name is not None and name not in found and not path.name.startswith("."):
-                found[name] = StoredWeights(name, path, path.stat().st_size, _source(path))
+                found[name] = _stored(name, path)
+    for name, structure in STRUCTURES.items():
+        if (file := structure_file(structure, home)) is not None:
+            found[name] = _stored(name, file)
     return [found[name] for name in sorted(found)]
+
+
+def import_file(name: str, file: Path, folder: Path | None = None, *, source: str | None = None) -> "MatchReport":
+    """Take in a file of weights, whole or not at all; code in it is never run.
+
+    Args:
+        name: of the backbone or the published network whose weights they are.
+        file: see `segstudio.learn.backbones.weights.read_weights`.
+        folder: where weights lie; None for `segstudio.learn.backbones.registry.weights_folder`.
+        source: where the file is from, stored with it; None for its name.
+
+    Raises:
+        UsageError: there is nothing of that name.
+        WeightsError: the file cannot be used, or is not complete.
+        ProjectError: the folder cannot be written.
+    """
+    start = _find(name)
+    if isinstance(start, Structure):
+        from segstudio.learn.networks.published import import_structure
+
+        return import_structure(start, file, folder, source=source)
+    from segstudio.learn.backbones.weights import import_weights
+
+    return import_weights(start, file, folder, source=source)
 
 
 def export_weights(names: Iterable[str], destination: Path, folder: Path | None = None) -> list[Carried]:
@@ -82,7 +114,7 @@ def export_weights(names: Iterable[str], destination: Path, folder: Path | None 
     What an earlier export left there stays, but for files of the same name.
 
     Args:
-        names: of backbones; when empty, all whose weights a hub or a person put on this machine.
+        names: of backbones and published networks; when empty, all whose weights a hub or a person put on this machine.
         destination: folder, made when missing.
         folder: where weights lie; None for `segstudio.learn.backbones.registry.weights_folder`.
 
@@ -91,35 +123,28 @@ def export_weights(names: Iterable[str], destination: Path, folder: Path | None 
         WeightsError: when weights are not on this machine or damaged; what came before is exported.
         ProjectError: when the destination cannot be written.
     """
-    from segstudio.learn.backbones.weights import pack_weights, read_encoder
-
-    chosen = [find_backbone(name) for name in (list(names) or [stored.name for stored in stored_weights(folder)])]
+    chosen = [_find(name) for name in (list(names) or [stored.name for stored in stored_weights(folder)])]
     if not chosen:
         remedy = f"Name backbones whose weights come with the program, or {_lower(how_to_get(BACKBONES['resnet34']))}"
         raise UsageError("there are no weights to export", remedy=remedy)
     manifest = destination / MANIFEST
     entries = {entry["name"]: entry for entry in _entries(manifest)} if manifest.exists() else {}
     told = []
-    for backbone in chosen:
-        path = weights_file(backbone, folder)
-        if path is None:
-            problem = f"the weights of {backbone.title} are not on this machine"
-            raise WeightsError(problem, remedy=how_to_get(backbone))
-        source = _source(path) or backbone.source
-        data = pack_weights(backbone, read_encoder(backbone, path).tensors, source)
-        target = destination / f"{backbone.stem}.safetensors"
+    for start in chosen:
+        data, source = _packed(start, folder)
+        target = destination / _file_name(start)
         write_bytes(target, data)
         checksum = hashlib.sha256(data).hexdigest()
-        entries[backbone.name] = {
-            "name": backbone.name,
+        entries[start.name] = {
+            "name": start.name,
             "file": target.name,
             "sha256": checksum,
             "source": source,
-            "licence": backbone.licence,
+            "licence": start.licence,
         }
         listed = [entries[name] for name in sorted(entries)]
         write_text(manifest, json.dumps({"format": _FORMAT, "weights": listed}, indent=2) + "\n")
-        told.append(Carried(backbone.name, f"{len(data) / 1e6:.1f} MB, {backbone.licence}", target))
+        told.append(Carried(start.name, f"{len(data) / 1e6:.1f} MB, {start.licence}", target))
     return told
 
 
@@ -140,18 +165,47 @@ def import_folder(source: Path, folder: Path | None = None) -> list[Carried]:
 
 
 def _take(entry: dict[str, Any], source: Path, folder: Path | None) -> Carried:
-    from segstudio.learn.backbones.weights import import_weights
-
     name = entry["name"]
     try:
-        backbone = find_backbone(name)
+        start = _find(name)
         # Not by the entry's own word for it, which could lead anywhere.
-        path = source / f"{backbone.stem}.safetensors"
+        path = source / _file_name(start)
         _verify(path, entry["sha256"])
-        report = import_weights(backbone, path, folder, source=_source(path) or path.name)
+        report = import_file(name, path, folder, source=_source(path) or path.name)
     except SegStudioError as error:
         return Carried(name, str(error), None)
-    return Carried(name, report.line, brought_file(backbone, folder))
+    taken = structure_file(start, folder) if isinstance(start, Structure) else brought_file(start, folder)
+    return Carried(name, report.line, taken)
+
+
+def _find(name: str) -> Backbone | Structure:
+    return STRUCTURES[name] if name in STRUCTURES else find_backbone(name)
+
+
+def _file_name(start: Backbone | Structure) -> str:
+    """In a folder that is carried."""
+    return f"{start.name if isinstance(start, Structure) else start.stem}.safetensors"
+
+
+def _packed(start: Backbone | Structure, folder: Path | None) -> tuple[bytes, str]:
+    """The bytes to carry, and where they are from."""
+    if isinstance(start, Structure):
+        from segstudio.learn.networks.published import pack_structure, read_structure
+
+        path = need_structure_file(start, folder)
+        source = _source(path) or start.source
+        return pack_structure(start, read_structure(start, path), source), source
+    from segstudio.learn.backbones.weights import pack_weights, read_encoder
+
+    found = weights_file(start, folder)
+    if found is None:
+        raise WeightsError(f"the weights of {start.title} are not on this machine", remedy=how_to_get(start))
+    source = _source(found) or start.source
+    return pack_weights(start, read_encoder(start, found).tensors, source), source
+
+
+def _stored(name: str, path: Path) -> StoredWeights:
+    return StoredWeights(name, path, path.stat().st_size, _source(path))
 
 
 def _verify(path: Path, wanted: str) -> None:

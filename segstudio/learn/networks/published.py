@@ -3,19 +3,24 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import segmentation
 
 from segstudio.errors import WeightsError
-from segstudio.learn.backbones.registry import find_backbone
+from segstudio.learn.backbones.matching import MatchReport
+from segstudio.learn.backbones.registry import find_backbone, weights_folder
 from segstudio.learn.backbones.weights import read_weights
 from segstudio.learn.networks.network import SegmentationNetwork, adapted
 from segstudio.learn.networks.structures import Structure, need_structure_file
+from segstudio.storage.atomic import write_bytes
 
 _RESNET_ENDS = ("relu", "layer1", "layer2", "layer3", "layer4")
+_AGAIN = "Delete the file and bring or download it again"
 _AUXILIARY = "aux_classifier."  # helped the pretraining along; nothing is predicted with it
 
 
@@ -39,11 +44,9 @@ def build_structure(
     Raises:
         WeightsError: one line naming the file and the remedy, when the weights are missing, truncated or others.
     """
-    whole = getattr(segmentation, structure.name)(
-        weights=None, weights_backbone=None, num_classes=classes or len(structure.classes), aux_loss=False
-    )
+    whole: Any = _whole(structure, classes)
     if pretrained:
-        _load(whole, structure, folder)
+        whole.load_state_dict(read_structure(structure, need_structure_file(structure, folder)))
     for module in whole.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # is meant for longer runs than those of a few minutes
@@ -124,17 +127,62 @@ def _lraspp_scores(classifier: nn.Module) -> list[nn.Module]:
     return [cast(nn.Module, classifier.low_classifier), cast(nn.Module, classifier.high_classifier)]
 
 
-def _load(whole: nn.Module, structure: Structure, folder: Path | None) -> None:
-    path = need_structure_file(structure, folder)
-    state = {name: tensor for name, tensor in read_weights(path).items() if not name.startswith(_AUXILIARY)}
-    problem = difference(whole.state_dict(), state)
-    if problem:
-        raise WeightsError(
-            f"the weights are not those of {structure.title}, {problem}",
-            remedy="Delete the file and bring or download it again",
-            path=path,
-        )
-    whole.load_state_dict(state)
+def import_structure(
+    structure: Structure, file: Path, folder: Path | None = None, *, source: str | None = None
+) -> MatchReport:
+    """Take the weights of a published network from a file that a person brought, whole or not at all.
+
+    Args:
+        structure: whose weights they are.
+        file: see `segstudio.learn.backbones.weights.read_weights`.
+        folder: where they are kept; None for `segstudio.learn.backbones.registry.weights_folder`.
+        source: where the file is from, stored with it; None for its name.
+
+    Returns:
+        What fitted; always complete.
+
+    Raises:
+        WeightsError: the file cannot be used, or has the weights of another network.
+        ProjectError: the folder cannot be written.
+    """
+    remedy = f"Bring {structure.file}, or choose the network they belong to"
+    state = read_weights(file, remedy=remedy)
+    kept = _checked(structure, state, file, remedy)
+    path = (folder or weights_folder()) / f"{structure.name}.safetensors"
+    write_bytes(path, pack_structure(structure, kept, source or file.name))
+    left_out = tuple(name for name in state if name not in kept)
+    return MatchReport(structure.title, fitted=tuple(kept), unexpected=left_out)
+
+
+def read_structure(structure: Structure, path: Path) -> dict[str, Tensor]:
+    """The tensors of a published network's file, by torchvision's names.
+
+    Raises:
+        WeightsError: see `import_structure`.
+    """
+    return _checked(structure, read_weights(path, remedy=_AGAIN), path, _AGAIN)
+
+
+def pack_structure(structure: Structure, tensors: Mapping[str, Tensor], source: str) -> bytes:
+    """The same as a safetensors file that says where it is from."""
+    named = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+    return bytes(save(named, {"structure": structure.name, "source": source}))
+
+
+def _checked(structure: Structure, state: Mapping[str, Tensor], path: Path, remedy: str) -> dict[str, Tensor]:
+    kept = {name: tensor for name, tensor in state.items() if not name.startswith(_AUXILIARY)}
+    with torch.device("meta"):
+        wanted = _whole(structure, None).state_dict()
+    if problem := difference(wanted, kept):
+        raise WeightsError(f"the weights are not those of {structure.title}, {problem}", remedy=remedy, path=path)
+    return kept
+
+
+def _whole(structure: Structure, classes: int | None) -> nn.Module:
+    network: nn.Module = getattr(segmentation, structure.name)(
+        weights=None, weights_backbone=None, num_classes=classes or len(structure.classes), aux_loss=False
+    )
+    return network
 
 
 def difference(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

@@ -154,7 +154,8 @@ def need_structure_file(structure: Structure, folder: Path | None = None) -> Pat
     if path is None:
         raise WeightsError(
             f"the weights of {structure.title} are not on this machine",
-            remedy=f"Download {structure.url} and put it there as {structure.name}.pth",
+            remedy=f"Get them by 'segstudio backbones --fetch {structure.name}', or bring {structure.url} "
+            f"and take it in by 'segstudio weights import FILE --backbone {structure.name}'",
             path=folder or weights_folder(),
         )
     return path

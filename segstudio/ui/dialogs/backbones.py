@@ -61,7 +61,6 @@ class BackbonesDialog(QDialog):
         self.resize(860, 760)
         self.setMinimumSize(680, 560)
         self._all: tuple[WeightsRow, ...] = ()
-        self._folder = Path()
         self._doing = ""
         self._wanted = ""
         tip = "What a network can start from; choose one to see more of it"
@@ -89,15 +88,10 @@ class BackbonesDialog(QDialog):
                 self._wanted = ""
                 self._table.choose(at)
 
-    def set_rows(self, rows: Sequence[WeightsRow], folder: Path) -> None:
-        """List these.
-
-        Args:
-            rows: in their order.
-            folder: where weights lie that were downloaded or imported.
-        """
+    def set_rows(self, rows: Sequence[WeightsRow]) -> None:
+        """List these, in their order."""
         chosen = self._wanted or self.chosen
-        self._all, self._folder = tuple(rows), folder
+        self._all = tuple(rows)
         self._table.set_rows([cells_of(row) for row in rows])
         self.choose(chosen or (rows[0].name if rows else ""))
         self._show_row()
@@ -148,13 +142,11 @@ class BackbonesDialog(QDialog):
         network = row is not None and row.kind == "network"
         title = "" if row is None else row.title
         self._title.setText(f"{title}  ·  a whole network, for structure transfer" if network else title)
-        facts = dict(facts_of(row, self._folder)) if row is not None else {}
+        facts = dict(facts_of(row)) if row is not None else {}
         for name, label in self._values.items():
             label.setText(facts.get(name, ""))
         self._download.setEnabled(idle and row is not None and row.published and not row.ready)
-        self._import.setEnabled(idle and row is not None and not network)
-        tip = "Put the file of a published network into the folder of weights" if network else "Take in a weight file"
-        describe(self._import, "Import file", f"{tip}\nIt is checked tensor by tensor, whole or not at all")
+        self._import.setEnabled(idle and row is not None)
         self._take.setEnabled(idle)
         self._give.setEnabled(idle and any(row.carried for row in self._all))
         self._add.setEnabled(idle and bool(self._name.text().strip().removeprefix("timm:")))
@@ -199,7 +191,8 @@ class BackbonesDialog(QDialog):
         self._download = push_button(
             "Download", "Fetch the weights of the chosen one; a part that is here is gone on with"
         )
-        self._import = push_button("Import file…")
+        tip = "Take in a weight file\nIt is checked tensor by tensor, whole or not at all"
+        self._import = push_button("Import file…", tip)
         self._download.clicked.connect(self._ask_download)
         self._import.clicked.connect(self._ask_file)
 
@@ -246,7 +239,7 @@ class BackbonesDialog(QDialog):
         self._add.clicked.connect(self._ask_add)
         self._take = push_button("Import folder…", "Take in weights that another machine exported")
         self._take.clicked.connect(self._ask_folder)
-        tip = "Copy the backbones that were downloaded or imported to a folder, for a machine without network"
+        tip = "Copy what was downloaded or imported to a folder, for a machine without network"
         self._give = push_button("Export to folder…", tip)
         self._give.clicked.connect(self._ask_export)
         self._close = push_button("Close", "Close (Esc); a download goes on")

@@ -42,7 +42,7 @@ class WeightsRow:
         licence, source: of the weights.
         file: with the weights, None when they are not here.
         published: whether they can be downloaded.
-        address: where they can be found, when a person has to put the file into its place; or empty.
+        address: of the file a person may bring; or empty.
         package: for pip, when that is a way to get them; or empty.
         carried: whether an export takes them along.
     """
@@ -126,30 +126,25 @@ def cells_of(row: WeightsRow) -> tuple[Cell, ...]:
     )
 
 
-def facts_of(row: WeightsRow, folder: Path) -> list[tuple[str, str]]:
-    """What else there is to know of a row, as names and values.
-
-    Args:
-        row: which.
-        folder: where weights lie that were downloaded or imported.
-    """
+def facts_of(row: WeightsRow) -> list[tuple[str, str]]:
+    """What else there is to know of a row, as names and values."""
     smallest = f"smallest input {row.smallest} px" if row.smallest is not None else ""
     return [
         ("Source", row.source or NONE),
         ("Licence", row.licence or NONE),
         ("Input", ", ".join(part for part in (row.normalisation, smallest) if part) or NONE),
-        ("Weights", _where(row, folder)),
+        ("Weights", _where(row)),
     ]
 
 
-def _where(row: WeightsRow, folder: Path) -> str:
+def _where(row: WeightsRow) -> str:
     """Where its weights are, or what to do to have them."""
     if row.state == "on disk":
         return str(row.file)
     if row.state == "bundled":
         return "Installed with the program; no network is needed."
     if row.kind == "network":
-        return f"Not here. Download them, or bring {row.address} and put it into {folder}."
+        return f"Not here. Download them, or bring {row.address} and import it."
     own = "import a file of torchvision, timm or your own training"
     if not row.published:
         return f"Nobody publishes them: {own}."

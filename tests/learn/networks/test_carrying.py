@@ -4,15 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
+from torchvision.models import segmentation
 
 from segstudio.errors import ProjectError, UsageError, WeightsError
-from segstudio.learn.backbones import carrying
-from segstudio.learn.backbones.carrying import export_weights, import_folder, stored_weights
 from segstudio.learn.backbones.registry import find_backbone, weights_state
 from segstudio.learn.backbones.weights import import_weights
+from segstudio.learn.networks import carrying
+from segstudio.learn.networks.carrying import export_weights, import_file, import_folder, stored_weights
 from tests.learn.files import classifier_state
 
+LRASPP = "lraspp_mobilenet_v3_large"
 SMALL = find_backbone("mobilenetv3_small_100")
 
 
@@ -133,3 +136,23 @@ def test_files_that_are_no_weights_are_not_listed(here: Path) -> None:
     (here / "timm-regnety_002.safetensors").write_bytes(bytes(3))
     assert [found.name for found in stored_weights(here)] == [SMALL.name, "resnet18", "timm:regnety_002"]
     assert stored_weights(here / "nothing") == []
+
+
+def test_published_networks_travel_too(tmp_path: Path) -> None:
+    here, stick, there = tmp_path / "here", tmp_path / "stick", tmp_path / "there"
+    network = getattr(segmentation, LRASPP)(weights=None, weights_backbone=None)
+    torch.save(network.state_dict(), tmp_path / "from the web.pth")
+    report = import_file(LRASPP, tmp_path / "from the web.pth", here)
+    assert report.line == f"all {len(network.state_dict())} tensors of LR-ASPP, MobileNetV3 Large fit"
+    assert [(item.name, item.source) for item in stored_weights(here)] == [(LRASPP, "from the web.pth")]
+    (exported,) = export_weights([], stick, here)
+    assert exported.path == stick / f"{LRASPP}.safetensors"
+    (carried,) = import_folder(stick, there)
+    assert carried.path == there / f"{LRASPP}.safetensors"
+    before, after = (load_file(folder / f"{LRASPP}.safetensors") for folder in (here, there))
+    assert before.keys() == after.keys()
+    assert all(tensor.equal(after[name]) for name, tensor in before.items())
+    with pytest.raises(WeightsError, match=r"FCN, ResNet-50 are not on this machine\. Get them by"):
+        export_weights(["fcn_resnet50"], stick, here)
+    with pytest.raises(WeightsError, match="are not those of FCN"):
+        import_file("fcn_resnet50", tmp_path / "from the web.pth", here)

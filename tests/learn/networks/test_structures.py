@@ -11,7 +11,7 @@ from torchvision.models import get_model_weights, segmentation
 
 from segstudio.errors import UsageError, WeightsError
 from segstudio.learn.backbones.registry import find_backbone
-from segstudio.learn.networks.published import build_structure
+from segstudio.learn.networks.published import build_structure, import_structure
 from segstudio.learn.networks.structures import STRUCTURES, Structure, fetch_structure, find_structure, structure_file
 
 SMALL = STRUCTURES["lraspp_mobilenet_v3_large"]
@@ -92,7 +92,7 @@ def test_missing_weights_say_where_to_get_them_and_where_to_put_them(tmp_path: P
     line = str(caught.value)
     assert line.startswith(f"{tmp_path}: the weights of LR-ASPP")
     assert SMALL.url in line
-    assert "put it there as lraspp_mobilenet_v3_large.pth" in line
+    assert "weights import FILE --backbone lraspp_mobilenet_v3_large" in line
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -138,3 +138,26 @@ def test_fetching_downloads_once_and_checks_the_sum(tmp_path: Path, monkeypatch:
 def test_an_unknown_network_lists_the_known() -> None:
     with pytest.raises(UsageError, match=r"no published network 'sam'\. Choose one of deeplabv3_mobilenet"):
         find_structure("sam")
+
+
+def test_a_file_a_person_brings_is_taken_in_whole(tmp_path: Path) -> None:
+    theirs = published(SMALL)
+    state = theirs.state_dict() | {"aux_classifier.4.weight": torch.zeros(21, 256, 1, 1)}
+    torch.save({"model": state}, tmp_path / "brought.pth")
+    folder = tmp_path / "weights"
+    report = import_structure(SMALL, tmp_path / "brought.pth", folder)
+    assert report.complete
+    assert report.unexpected == ("aux_classifier.4.weight",)
+    assert structure_file(SMALL, folder) == folder / f"{SMALL.name}.safetensors"
+    ours = build_structure(SMALL, folder=folder).eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(ours(images), theirs(images)["out"], atol=1e-5)
+
+
+def test_a_file_of_another_network_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    torch.save(published(DEEPLAB).state_dict(), tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match=r"other\.pth: the weights are not those of LR-ASPP.*choose the network"):
+        import_structure(SMALL, tmp_path / "other.pth", folder)
+    assert not folder.exists()
