@@ -11,20 +11,17 @@ from segstudio.cli.options import AsJson, examples, one_of
 from segstudio.cli.output import output
 from segstudio.cli.predicting import model_folder
 from segstudio.core.arrays import U8
-from segstudio.errors import ModelError, ProjectError, SegStudioError
-from segstudio.storage.atomic import replacing
+from segstudio.errors import ProjectError, SegStudioError
 from segstudio.storage.cards import CARD
 from segstudio.storage.outputs import check_targets
 from segstudio.storage.project import Project
 
 if TYPE_CHECKING:
     from segstudio.learn.networks.saving import LoadedModel
-    from segstudio.learn.prediction.exporting import Exported
 
 _SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "torch": ".pt2"}
 _CHECKED = 2  # images
 _CHECKED_SIDE = 512
-_TOLERANCE = 0.01  # of a probability; far more than rounding, far less than a mistake
 
 
 def register(app: typer.Typer) -> None:
@@ -68,30 +65,22 @@ def export_model(
         if path.suffix.lower() != suffix:
             path = path.with_name(path.name + suffix)
         from segstudio.learn.networks.saving import load_model
-        from segstudio.learn.prediction.exporting import check_export, is_export
+        from segstudio.learn.prediction import exporting
 
-        _check_target(path, is_export)
+        _check_target(path, exporting.is_export)
         loaded = load_model(folder)
         speaker.say(f"Exporting {folder.name} ...")
-        with replacing(path) as temporary:
-            done = _writer(kind)(loaded, temporary, dynamic=not fixed)
-            difference = check_export(temporary, loaded, _images_to_check(model, loaded), size=done.size)
-            if difference > _TOLERANCE:
-                problem = f"is not written, its probabilities differ by {difference:.2g} from the model's"
-                raise ModelError(problem, remedy="Choose the other --format", path=path)
-        sizes = "any size in multiples of 32" if done.size is None else f"{done.size[0]} x {done.size[1]} pixels"
-        data = {"model": folder, "file": path, "format": kind, "dynamic": done.dynamic, "size": done.size}
-        speaker.result(
-            data | {"bytes": done.size_bytes, "difference": difference},
-            f"{path}: {done.size_bytes / 1e6:.1f} MB, {sizes}, "
-            f"its probabilities differ from the model's by {difference:.1g} at most.",
+        images = _images_to_check(model, loaded)
+        done = exporting.export_model(
+            loaded, path, images, kind="onnx" if kind == "onnx" else "torch", dynamic=not fixed
         )
-
-
-def _writer(kind: str) -> "Callable[..., Exported]":
-    from segstudio.learn.prediction.exporting import export_onnx, export_program
-
-    return export_onnx if kind == "onnx" else export_program
+        sizes = "any size in multiples of 32" if done.size is None else f"{done.size[0]} x {done.size[1]} pixels"
+        data = {"model": folder, "file": path, "format": kind, "dynamic": done.size is None, "size": done.size}
+        speaker.result(
+            data | {"bytes": done.size_bytes, "difference": done.difference},
+            f"{path}: {done.size_bytes / 1e6:.1f} MB, {sizes}, "
+            f"its probabilities differ from the model's by {done.difference:.1g} at most.",
+        )
 
 
 def _check_target(path: Path, is_export: Callable[[Path], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Commands about the encoders one can start from, and their weights."""
+"""Commands about what one can start from, and its weights."""
 
 import contextlib
 import time
@@ -26,6 +26,7 @@ from segstudio.learn.networks.carrying import (
     export_weights,
     import_file,
     import_folder,
+    kept_file,
     stored_weights,
 )
 from segstudio.learn.networks.structures import STRUCTURES, Structure, fetch_structure, structure_file
@@ -119,7 +120,7 @@ def import_command(
         report = import_file(backbone, source)
         told = {
             "backbone": backbone,
-            "path": next(stored.path for stored in stored_weights() if stored.name == backbone),
+            "path": kept_file(backbone),
             "fitted": len(report.fitted),
             "left_out": report.unexpected,
             "note": report.note,
@@ -150,7 +151,7 @@ def list_command(as_json: AsJson = False) -> None:
         rows = [[item.name, f"{item.size / _MB:.1f} MB", item.source or "-", str(item.path)] for item in found]
         data = [{"name": item.name, "path": item.path, "size": item.size, "source": item.source} for item in found]
         folder = weights_folder()
-        shown = table(["backbone", ">size", "source", "file"], rows) if rows else f"There are none in {folder}."
+        shown = table(["name", ">size", "source", "file"], rows) if rows else f"There are none in {folder}."
         out.result({"folder": folder, "weights": data}, shown)
 
 

@@ -3,8 +3,8 @@
 Python holds its lock while it loads an extension module, and torch's libraries take most of a second: long enough for a
 person to see the window stop. Called through ctypes as a plain function, the system's loader runs with the lock
 released; the import that follows finds the libraries already there. The imports make so many objects that full garbage
-collections, which hold the lock too, take up to a quarter of a second each: none runs meanwhile, and later ones need
-not look at the modules again.
+collections, which hold the lock too, take up to a quarter of a second each: none runs meanwhile (see `importing`), and
+later ones need not look at the modules again.
 """
 
 import ctypes
@@ -14,10 +14,12 @@ import importlib.util
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _EVERYTHING = "segstudio.learn.training.runs"
+_importing = threading.Event()
 _LIBRARIES = ("libtorch_global_deps.so", "libtorch_python.so")  # the second one needs all the others
 
 
@@ -28,13 +30,20 @@ def warm_up(*modules: str) -> None:
     _preload_torch()
     collects = gc.isenabled()
     gc.disable()
+    _importing.set()
     try:
         for name in (*modules, _EVERYTHING):
             importlib.import_module(name)
         gc.freeze()
     finally:
+        _importing.clear()
         if collects:
             gc.enable()
+
+
+def importing() -> bool:
+    """Whether `warm_up` is at it: who collects garbage by hand should wait."""
+    return _importing.is_set()
 
 
 def _preload_torch() -> None:

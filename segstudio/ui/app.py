@@ -1,6 +1,7 @@
 """The composition root: builds the window and everything in it, wires it, and owns nothing else."""
 
 import contextlib
+import gc
 import signal
 import sys
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def build(app: QApplication, preferences: Preferences) -> Studio:
     tokens = apply_theme(app, mode)
     jobs = Jobs()
     window = Window(jobs, preferences, tokens)
-    Collector(window)
+    Collector(lambda: window.bench.canvas.busy, window)
     window.set_theme_name(mode)
     current: list[Tokens] = [tokens]
 
@@ -103,6 +104,7 @@ def run(project: Path | None = None) -> int:
     studio.guard.install()
     _close_on_signals(studio.window)
     studio.window.show()
+    gc.freeze()  # what is there now stays: no full collection need look at it
     if project is not None:
         studio.window.open_project(project)
     return app.exec()

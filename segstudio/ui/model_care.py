@@ -4,15 +4,14 @@ import importlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from segstudio.core.arrays import U8
 from segstudio.core.keymap import Keymap
-from segstudio.errors import ModelError
 from segstudio.learn.warming import warm_up
-from segstudio.storage.atomic import replacing
 from segstudio.storage.cards import ModelCard, read_card
 from segstudio.storage.project import ModelRecord
 from segstudio.ui.action_table import ModelState, native
@@ -27,7 +26,6 @@ from segstudio.ui.session import Session
 from segstudio.ui.workbench import Workbench
 
 ONNX, PROGRAM = "ONNX (*.onnx)", "torch.export (*.pt2)"
-SAME = 1e-3  # difference of a probability between the exported file and the model that is no difference
 _CHECKED = 512  # px of the open image that both are asked about
 Link = Callable[[object, Callable[..., object]], None]
 Handlers = dict[str, Callable[[], object]]
@@ -86,6 +84,7 @@ class ModelCare(QObject):
         link(listed.export_requested, self.ask_export)
         link(listed.remove_requested, self.ask_remove)
         link(status.cancel_requested, self._cancel_export)
+        modelling.running_changed.connect(self._show_export)
         link(bench.canvas.stroke_began, self.comparing.pause)
         link(bench.canvas.resized, self.comparing.resized)
 
@@ -258,17 +257,26 @@ class ModelCare(QObject):
             if not self._modelling.predicting_all:
                 self._status.set_job("", None, False)
 
-        if not self._modelling.predicting_all:
-            self._status.set_job(f"Exporting {short(name)}", None, True)
         self._export = self._jobs.start(
             "export model", work, done=self._seeing.say, failed=self._seeing.complain, ended=over
         )
+        self._show_export()
+
+    def _show_export(self) -> None:
+        """The status line has room for one job: predicting all images comes before an export."""
+        if self._export is None:
+            return
+        if self._modelling.predicting_all:
+            self._status.set_job("Predicting", None, True)
+        elif self._export.stopping:
+            self._status.set_job("Cancelling the export", None, False)
+        else:
+            self._status.set_job("Exporting a model", None, True)
 
     def _cancel_export(self) -> None:
-        # While all images are predicted, that is the job the status line shows, and the one its Cancel means.
         if self._export is not None and not self._modelling.predicting_all:
             self._export.cancel()
-            self._status.set_job("Cancelling the export", None, False)
+            self._show_export()
 
     # Comparing
 
@@ -306,19 +314,11 @@ def _exported(folder: Path, path: Path, look: tuple[str, U8] | None, cancel: thr
     """
     warm_up()
     from segstudio.learn.networks.saving import load_model
-    from segstudio.learn.prediction.exporting import check_export, export_onnx, export_program
+    from segstudio.learn.prediction import exporting
 
-    model = load_model(folder)
-    write = export_program if path.suffix.lower() == ".pt2" else export_onnx
-    agrees = ""
-    with replacing(path) as temporary:
-        made = write(model, temporary, cancel=cancel)
-        if look is not None:
-            key, pixels = look
-            difference = check_export(temporary, model, [pixels], size=made.size, cancel=cancel)
-            if difference > SAME:
-                problem = f"is not written, it says something else than the model, by {difference:.2g}"
-                raise ModelError(problem, remedy="Choose the other format", path=path)
-            agrees = f"; says the same of {key} as the model"
+    images = () if look is None else (look[1],)
+    kind: Literal["onnx", "torch"] = "torch" if path.suffix.lower() == ".pt2" else "onnx"
+    made = exporting.export_model(load_model(folder), path, images, kind=kind, cancel=cancel)
     takes = "images of any size" if made.size is None else f"one image of {made.size[1]} × {made.size[0]}"
+    agrees = "" if look is None else f"; says the same of {look[0]} as the model"
     return f"Wrote {path.name}, {made.size_bytes / 1e6:.1f} MB: takes {takes}{agrees}"

@@ -59,7 +59,7 @@ def test_a_file_that_says_something_else_replaces_nothing(
     words = ("export-model", trained, "--format", "torch", "--out", out, "--fixed")
     assert call(*words).code == 0
     before = out.read_bytes()
-    monkeypatch.setattr(exporting, "check_export", lambda *_, **__: 0.5)
+    monkeypatch.setattr(exporting, "_difference", lambda *_, **__: 0.5)
     answer = call(*words)
     assert answer.code == 1
     assert answer.out == ""

@@ -1,7 +1,7 @@
 """Models in the real window: compare two of them, go back, keep, remove, look at the card, export."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,57 +254,79 @@ def test_the_card_and_that_of_the_parent(driver_with_models: "Driver") -> None:
     driver.until(lambda: any(d.isVisible() and d.shown == NEW for d in driver.window.findChildren(CardDialog)))
 
 
-@pytest.mark.parametrize(("name", "made"), [("mine.onnx", "onnx"), ("mine", "onnx"), ("mine.pt2", "program")])
+@pytest.mark.parametrize(("name", "made"), [("mine.onnx", "onnx"), ("mine", "onnx"), ("mine.pt2", "torch")])
 def test_export(
     driver_with_models: "Driver", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, made: str
 ) -> None:
     driver, wrote = driver_with_models, []
     exporting = pytest.importorskip("segstudio.learn.prediction.exporting")
 
-    def write(kind: str) -> Callable[..., object]:
-        def export(_model: object, path: Path, **_named: object) -> object:
-            wrote.append(kind)
-            path.write_bytes(b"model")
-            return exporting.Exported(path, True, None, 2_500_000)
+    def export(_model: object, path: Path, images: Sequence[U8], *, kind: str, **_named: object) -> object:
+        wrote.append((path.name, kind, len(images)))
+        return exporting.Exported(path, None, 2_500_000, 1e-6)
 
-        return export
-
-    monkeypatch.setattr(exporting, "export_onnx", write("onnx"))
-    monkeypatch.setattr(exporting, "export_program", write("program"))
-    monkeypatch.setattr(exporting, "check_export", lambda *_args, **_named: 1e-6)
+    monkeypatch.setattr(exporting, "export_model", export)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / name), "ONNX (*.onnx)"))
     driver.menu("Model", "Export the model in use…")
     driver.until(lambda: "2.5 MB" in driver.status)
-    assert wrote == [made]
-    assert [path.name for path in tmp_path.glob("mine*")] == [f"mine.{'pt2' if made == 'program' else 'onnx'}"]
-    monkeypatch.setattr(exporting, "check_export", lambda *_args, **_named: 0.5)
-    driver.menu("Model", "Export the model in use…")
-    driver.until(lambda: "says something else than the model" in driver.status)
-    assert [path.read_bytes() for path in tmp_path.glob("mine*")] == [b"model"]
+    assert wrote == [(f"mine.{'pt2' if made == 'torch' else 'onnx'}", made, 1)]
+    assert "says the same of" in driver.status
 
 
-def test_an_export_is_cancelled_in_the_status_line_and_leaves_the_file_as_it_was(
+def cancel_button(driver: "Driver") -> QToolButton:
+    [button] = [one for one in driver.window.status.findChildren(QToolButton) if one.accessibleName() == "Cancel"]
+    return button
+
+
+def test_predicting_all_borrows_the_line_of_an_export(
     driver_with_models: "Driver", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver, path = driver_with_models, tmp_path / "mine.onnx"
-    path.write_bytes(b"earlier")
+    driver, go_on, stopped = driver_with_models, threading.Event(), []
     exporting = pytest.importorskip("segstudio.learn.prediction.exporting")
+    sweep = pytest.importorskip("segstudio.learn.prediction.sweep")
 
-    def export(_model: object, temporary: Path, *, cancel: threading.Event) -> object:
-        temporary.write_bytes(b"new")
+    def export(_model: object, path: Path, _images: object, *, cancel: threading.Event, **_named: object) -> object:
+        assert go_on.wait(20)
+        stopped.append(cancel.is_set())
+        return exporting.Exported(path, None, 2_500_000, 1e-6)
+
+    def predict_project(_project: object, *, cancel: threading.Event, **_named: object) -> list[str]:
         assert cancel.wait(20)
         raise Cancelled
 
-    monkeypatch.setattr(exporting, "export_onnx", export)
+    monkeypatch.setattr(exporting, "export_model", export)
+    monkeypatch.setattr(sweep, "predict_project", predict_project)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / "a.onnx"), "ONNX (*.onnx)"))
+    driver.menu("Model", "Export the model in use…")
+    driver.until(lambda: "Exporting" in driver.status)
+    driver.menu("Model", "Predict all images")
+    driver.until(lambda: "Predicting" in driver.status and "Exporting" not in driver.status)
+    QTest.mouseClick(cancel_button(driver), LEFT)
+    driver.until(lambda: "Exporting" in driver.status)
+    assert cancel_button(driver).isVisible()
+    go_on.set()
+    driver.until(lambda: "2.5 MB" in driver.status)
+    assert stopped == [False]
+
+
+def test_an_export_is_cancelled_in_the_status_line(
+    driver_with_models: "Driver", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, path = driver_with_models, tmp_path / "mine.onnx"
+    exporting = pytest.importorskip("segstudio.learn.prediction.exporting")
+
+    def export(*_args: object, cancel: threading.Event, **_named: object) -> object:
+        assert cancel.wait(20)
+        raise Cancelled
+
+    monkeypatch.setattr(exporting, "export_model", export)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(path), "ONNX (*.onnx)"))
     driver.menu("Model", "Export the model in use…")
     driver.until(lambda: "Exporting" in driver.status)
-    [button] = [one for one in driver.window.status.findChildren(QToolButton) if one.accessibleName() == "Cancel"]
+    button = cancel_button(driver)
     assert button.isVisible()
     QTest.mouseClick(button, LEFT)
     driver.until(lambda: "cancelled; nothing was written" in driver.status)
-    assert path.read_bytes() == b"earlier"
-    assert list(tmp_path.glob("*mine*")) == [path]
     assert not button.isVisible()
 
 

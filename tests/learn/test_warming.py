@@ -16,9 +16,15 @@ def run(code: str) -> str:
 def test_everything_is_there_afterwards_and_collections_go_on() -> None:
     code = """
 import gc, sys
-from segstudio.learn.warming import warm_up
+from segstudio.learn.warming import importing, warm_up
 assert "torch" not in sys.modules
+seen = []
+class Asks:
+    def find_spec(self, name, path=None, target=None):
+        seen.append(importing())
+sys.meta_path.insert(0, Asks())
 warm_up("colorsys")
+assert any(seen) and not importing()
 assert "torch" in sys.modules and "segstudio.learn.training.loop" in sys.modules and "colorsys" in sys.modules
 assert gc.isenabled()
 assert gc.get_freeze_count() > 0

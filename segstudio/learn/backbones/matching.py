@@ -24,14 +24,14 @@ _TORCHVISION_START = "features.0.0.weight"
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """What of a file fits an encoder.
+    """What of a file fits a network.
 
     Attributes:
-        title: of the encoder.
-        fitted: tensors of the encoder that the file has; counters of norm layers are left out everywhere.
+        title: of the network.
+        fitted: tensors of the network that the file has; of an encoder without the counters of its norm layers.
         missing: those that it has not.
         wrong_shape: those that it has in another shape, each with both shapes.
-        unexpected: tensors of the file that the encoder has no place for, for instance its classifier.
+        unexpected: tensors of the file that there is no place for, for instance its classifier.
         note: what was done to make the input fit; mostly empty.
     """
 
@@ -44,7 +44,7 @@ class MatchReport:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing of the encoder is missing."""
+        """Whether nothing of the network is missing."""
         return not self.missing and not self.wrong_shape
 
     @property

@@ -126,11 +126,16 @@ def pack_weights(backbone: Backbone, tensors: Mapping[str, Tensor], source: str)
         source: where they are from.
     """
     names = timm_names(empty_encoder(backbone.encoder), backbone.encoder)
-    named = {
-        names[name]: (tensor.float() if tensor.is_floating_point() else tensor).contiguous().clone()
+    named = {names[name]: tensor for name, tensor in plain(tensors).items()}
+    return bytes(save(named, {"backbone": backbone.name, "source": source}))
+
+
+def plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as they are kept: floating point in 32 bits, each with memory of its own."""
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).contiguous().clone()
         for name, tensor in tensors.items()
     }
-    return bytes(save(named, {"backbone": backbone.name, "source": source}))
 
 
 def read_encoder(backbone: Backbone, path: Path) -> Match:

@@ -1,6 +1,5 @@
 """Trains the rows of a comparison one after the other; nothing of it is put in use, and no model of it stays."""
 
-import gc
 import hashlib
 import logging
 import tempfile
@@ -146,8 +145,6 @@ class _Comparing:
             images = (*self._training, *self._sample)
             request = TrainRequest(settings, self._classes, images, Path(place) / "models", pace=self._pace())
             result = self._ended(row, fit(request, watch.take, self._cancel), watch)
-        if gc.isenabled():  # in the window's process it is not: there, all garbage is the window's to collect
-            gc.collect()
         free(pick_device(settings.device))
         return result
 

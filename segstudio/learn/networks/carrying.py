@@ -14,7 +14,6 @@ from segstudio.learn.backbones.registry import (
     TIMM_PREFIX,
     WEIGHT_SUFFIXES,
     Backbone,
-    brought_file,
     find_backbone,
     how_to_get,
     weights_file,
@@ -93,6 +92,9 @@ def import_file(name: str, file: Path, folder: Path | None = None, *, source: st
         folder: where weights lie; None for `segstudio.learn.backbones.registry.weights_folder`.
         source: where the file is from, stored with it; None for its name.
 
+    Returns:
+        What fitted; always complete.
+
     Raises:
         UsageError: there is nothing of that name.
         WeightsError: the file cannot be used, or is not complete.
@@ -106,6 +108,11 @@ def import_file(name: str, file: Path, folder: Path | None = None, *, source: st
     from segstudio.learn.backbones.weights import import_weights
 
     return import_weights(start, file, folder, source=source)
+
+
+def kept_file(name: str, folder: Path | None = None) -> Path:
+    """Where `import_file` keeps the weights of that name; arguments and UsageError as there."""
+    return (folder or weights_folder()) / _file_name(_find(name))
 
 
 def export_weights(names: Iterable[str], destination: Path, folder: Path | None = None) -> list[Carried]:
@@ -174,17 +181,21 @@ def _take(entry: dict[str, Any], source: Path, folder: Path | None) -> Carried:
         report = import_file(name, path, folder, source=_source(path) or path.name)
     except SegStudioError as error:
         return Carried(name, str(error), None)
-    taken = structure_file(start, folder) if isinstance(start, Structure) else brought_file(start, folder)
-    return Carried(name, report.line, taken)
+    return Carried(name, report.line, kept_file(name, folder))
 
 
 def _find(name: str) -> Backbone | Structure:
-    return STRUCTURES[name] if name in STRUCTURES else find_backbone(name)
+    if name in STRUCTURES:
+        return STRUCTURES[name]
+    try:
+        return find_backbone(name)
+    except UsageError as error:
+        remedy = f"{error.remedy}; or a whole network: {', '.join(STRUCTURES)}"
+        raise UsageError(error.problem, remedy=remedy) from error
 
 
 def _file_name(start: Backbone | Structure) -> str:
-    """In a folder that is carried."""
-    return f"{start.name if isinstance(start, Structure) else start.stem}.safetensors"
+    return f"{start.stem}.safetensors"
 
 
 def _packed(start: Backbone | Structure, folder: Path | None) -> tuple[bytes, str]:

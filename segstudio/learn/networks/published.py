@@ -14,7 +14,7 @@ from torchvision.models import segmentation
 from segstudio.errors import WeightsError
 from segstudio.learn.backbones.matching import MatchReport
 from segstudio.learn.backbones.registry import find_backbone, weights_folder
-from segstudio.learn.backbones.weights import read_weights
+from segstudio.learn.backbones.weights import plain, read_weights
 from segstudio.learn.networks.network import SegmentationNetwork, adapted
 from segstudio.learn.networks.structures import Structure, need_structure_file
 from segstudio.storage.atomic import write_bytes
@@ -44,7 +44,7 @@ def build_structure(
     Raises:
         WeightsError: one line naming the file and the remedy, when the weights are missing, truncated or others.
     """
-    whole: Any = _whole(structure, classes)
+    whole: Any = _whole(structure, None if pretrained else classes)
     if pretrained:
         whole.load_state_dict(read_structure(structure, need_structure_file(structure, folder)))
     for module in whole.modules():
@@ -157,6 +157,10 @@ def import_structure(
 def read_structure(structure: Structure, path: Path) -> dict[str, Tensor]:
     """The tensors of a published network's file, by torchvision's names.
 
+    Args:
+        structure: whose weights the file should have.
+        path: of the file.
+
     Raises:
         WeightsError: see `import_structure`.
     """
@@ -164,9 +168,14 @@ def read_structure(structure: Structure, path: Path) -> dict[str, Tensor]:
 
 
 def pack_structure(structure: Structure, tensors: Mapping[str, Tensor], source: str) -> bytes:
-    """The same as a safetensors file that says where it is from."""
-    named = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-    return bytes(save(named, {"structure": structure.name, "source": source}))
+    """Tensors of a published network as a safetensors file.
+
+    Args:
+        structure: whose they are.
+        tensors: by torchvision's names.
+        source: where they are from.
+    """
+    return bytes(save(plain(tensors), {"structure": structure.name, "source": source}))
 
 
 def _checked(structure: Structure, state: Mapping[str, Tensor], path: Path, remedy: str) -> dict[str, Tensor]:

@@ -65,6 +65,11 @@ class Structure:
     smallest_batch: int = 1
 
     @property
+    def stem(self) -> str:
+        """Of the file its weights are kept in."""
+        return self.name
+
+    @property
     def url(self) -> str:
         """Where the weights can be downloaded."""
         return f"https://download.pytorch.org/models/{self.file}"

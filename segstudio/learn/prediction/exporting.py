@@ -7,12 +7,12 @@ import logging
 import threading
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
@@ -41,9 +41,10 @@ _FIXED = (512, 512)
 _LARGEST = 512  # multiples of the stride that a side may have
 _SMALLEST_SIDE = 2 * STRIDE
 _ONNX_LIMIT = 2**31 - 1  # bytes of one protobuf file
+_TOLERANCE = 0.01  # of a probability; far more than rounding, far less than a mistake
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _log = logging.getLogger(__name__)
-Written = TypeVar("Written")
+Kind = Literal["onnx", "torch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,15 @@ class Exported:
 
     Attributes:
         path: the file.
-        dynamic: whether it takes any number of images of any size in multiples of 32; else see `size`.
-        size: height and width of the images it takes, one at a time; None when dynamic.
+        size: height and width of the images it takes, one at a time; None for any number of any multiples of 32.
         size_bytes: of the file.
+        difference: as `check_export`, on the images that were given; None without any.
     """
 
     path: Path
-    dynamic: bool
     size: tuple[int, int] | None
     size_bytes: int
+    difference: float | None = None
 
 
 class WholeModel(nn.Module):
@@ -88,60 +89,44 @@ class WholeModel(nn.Module):
         return scores.softmax(1)
 
 
-def export_onnx(
-    model: LoadedModel, path: Path, *, dynamic: bool = True, cancel: threading.Event | None = None
+def export_model(
+    model: LoadedModel,
+    path: Path,
+    images: Sequence[U8] = (),
+    *,
+    kind: Kind = "onnx",
+    dynamic: bool = True,
+    cancel: threading.Event | None = None,
 ) -> Exported:
-    """Write a model as one ONNX file; see `WholeModel` for what it takes and gives, `about` for what it carries.
+    """Write a model as one file for other programs; see `WholeModel` for what it takes and gives, `about` for the rest.
+
+    What the file carries is in the metadata of an ONNX file, and JSON in ``segstudio.json`` inside a torch.export file.
 
     Args:
         model: stays as it is.
-        path: of the file, replaced as a whole.
+        path: of the file; replaced as a whole once all has gone well.
+        images: as for `check_export`; the file has to say the same of them as the model.
+        kind: ``onnx``, or ``torch`` for torch.export (``.pt2``).
         dynamic: any number of images and any size; a network for which that cannot be is written for one image of
             512 x 512 pixels.
-        cancel: when set, the call ends before its next part (tracing, translating, writing) and writes nothing.
+        cancel: when set, the call ends before its next part (tracing, translating, checking, writing).
 
     Raises:
         Cancelled: `cancel` was set.
         UsageError: the packages for ONNX are not installed.
-        ModelError: the network cannot be written in this format.
+        ModelError: the network cannot be written in this format, or would say something else there.
         ProjectError: the file cannot be written.
     """
-    _need_onnx()
-    import onnx
-
-    proto, size = _written(model, "ONNX", _as_onnx, dynamic=dynamic, cancel=cancel)
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in about(model, size).items()}
-    onnx.helper.set_model_props(proto, texts)
-    if proto.ByteSize() > _ONNX_LIMIT:
-        raise ModelError("is too large for one ONNX file", remedy="Export it with --format torch", path=path)
-    data = proto.SerializeToString()
+    if kind == "onnx":
+        _need_onnx()
+    data, size = _written(model, kind, dynamic=dynamic, cancel=cancel)
+    difference = _difference(data, model, images, size, cancel) if images else None
+    if difference is not None and difference > _TOLERANCE:
+        problem = f"is not written, its probabilities differ by {difference:.2g} from the model's"
+        raise ModelError(problem, remedy="Choose the other format", path=path)
     _stop_if(cancel)
     write_bytes(path, data)
-    return Exported(path, size is None, size, len(data))
-
-
-def export_program(
-    model: LoadedModel, path: Path, *, dynamic: bool = True, cancel: threading.Event | None = None
-) -> Exported:
-    """Write a model as a torch.export file (``.pt2``). Arguments and result as for `export_onnx`.
-
-    What it carries is JSON in the extra file ``segstudio.json``.
-
-    Raises:
-        Cancelled: `cancel` was set.
-        ModelError: the network cannot be written in this format.
-        ProjectError: the file cannot be written.
-    """
-
-    def as_archive(program: torch.export.ExportedProgram, size: tuple[int, int] | None) -> bytes:
-        buffer = io.BytesIO()
-        torch.export.save(program, buffer, extra_files={_ABOUT: json.dumps(about(model, size), ensure_ascii=False)})
-        return buffer.getvalue()
-
-    data, size = _written(model, "torch.export", as_archive, dynamic=dynamic, cancel=cancel)
-    _stop_if(cancel)
-    write_bytes(path, data)
-    return Exported(path, size is None, size, len(data))
+    return Exported(path, size, len(data), difference)
 
 
 def about(model: LoadedModel, size: tuple[int, int] | None) -> dict[str, Any]:
@@ -210,7 +195,7 @@ def check_export(
     """The largest difference between what an exported file and the model itself say.
 
     Args:
-        path: as `export_onnx` or `export_program` wrote it; run by onnxruntime or torch.
+        path: as `export_model` wrote it; run by onnxruntime or torch.
         model: the one exported.
         images: ``uint8 (H, W)`` or ``(H, W, C)``, at least one; each is cut to multiples of 32, or to `size`.
         size: height and width that the file takes, None for any.
@@ -223,7 +208,18 @@ def check_export(
         Cancelled: `cancel` was set.
         UsageError: the packages for ONNX are not installed.
     """
-    run = _runner(path)
+    return _difference(path.read_bytes(), model, images, size, cancel)
+
+
+def _difference(
+    data: bytes,
+    model: LoadedModel,
+    images: Sequence[U8],
+    size: tuple[int, int] | None,
+    cancel: threading.Event | None,
+) -> float:
+    _stop_if(cancel)
+    run = _runner(data)
     whole = _whole(model).eval()
     worst = 0.0
     for image in images:
@@ -236,10 +232,10 @@ def check_export(
     return worst
 
 
-def _runner(path: Path) -> Callable[[F32], F32]:
-    if zipfile.is_zipfile(path):
+def _runner(data: bytes) -> Callable[[F32], F32]:
+    if zipfile.is_zipfile(io.BytesIO(data)):
         with _quietly():
-            loaded = torch.export.load(path).module()
+            loaded = torch.export.load(io.BytesIO(data)).module()
 
         def with_torch(batch: F32) -> F32:
             with torch.no_grad():
@@ -251,7 +247,7 @@ def _runner(path: Path) -> Callable[[F32], F32]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; its warnings are about its own choices
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     return lambda batch: session.run([OUTPUT], {INPUT: batch})[0]
 
 
@@ -302,15 +298,11 @@ def _pad_plainly(module: nn.Module) -> None:
 
 
 def _written(
-    model: LoadedModel,
-    how: str,
-    write: Callable[[torch.export.ExportedProgram, tuple[int, int] | None], Written],
-    *,
-    dynamic: bool,
-    cancel: threading.Event | None,
-) -> tuple[Written, tuple[int, int] | None]:
-    """What `write` makes of the traced model, and the one size it takes; None for any."""
+    model: LoadedModel, kind: Kind, *, dynamic: bool, cancel: threading.Event | None
+) -> tuple[bytes, tuple[int, int] | None]:
+    """The traced model in a format, and the one size it takes; None for any."""
     whole, channels = _whole(model).eval(), model.card.channels
+    write = _as_onnx if kind == "onnx" else _as_program
     if dynamic:
         rows, columns = (torch.export.Dim(name, min=2, max=_LARGEST) for name in ("rows", "columns"))
         shapes = {0: torch.export.Dim("count", min=1, max=4096), 2: STRIDE * rows, 3: STRIDE * columns}
@@ -319,8 +311,8 @@ def _written(
             with _quietly():
                 program = torch.export.export(whole, (example,), dynamic_shapes=(shapes,))
                 _stop_if(cancel)
-                return write(program, None), None
-        except Cancelled:
+                return write(program, about(model, None)), None
+        except (Cancelled, ModelError):
             raise
         except Exception as error:  # tracer and writers raise nearly anything; a fixed size asks less of them
             _log.info("%s cannot be exported for any size: %s", model.card.name, error)
@@ -329,11 +321,11 @@ def _written(
             _stop_if(cancel)
             program = torch.export.export(whole, (torch.zeros(1, channels, *_FIXED),))
             _stop_if(cancel)
-            return write(program, _FIXED), _FIXED
-    except Cancelled:
+            return write(program, about(model, _FIXED)), _FIXED
+    except (Cancelled, ModelError):
         raise
     except Exception as error:
-        raise _impossible(model, how, error) from error
+        raise _impossible(model, kind, error) from error
 
 
 def _stop_if(cancel: threading.Event | None) -> None:
@@ -341,16 +333,30 @@ def _stop_if(cancel: threading.Event | None) -> None:
         raise Cancelled
 
 
-def _as_onnx(program: torch.export.ExportedProgram, _: tuple[int, int] | None) -> Any:
+def _as_onnx(program: torch.export.ExportedProgram, told: Mapping[str, Any]) -> bytes:
+    import onnx
+
     written = torch.onnx.export(
         program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT], external_data=False
     )
     assert written is not None
-    return written.model_proto
+    proto = written.model_proto
+    if proto.ByteSize() > _ONNX_LIMIT:
+        raise ModelError("the model is too large for one ONNX file", remedy="Choose the other format")
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items()}
+    onnx.helper.set_model_props(proto, texts)
+    return bytes(proto.SerializeToString())
 
 
-def _impossible(model: LoadedModel, how: str, error: Exception) -> ModelError:
+def _as_program(program: torch.export.ExportedProgram, told: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={_ABOUT: json.dumps(told, ensure_ascii=False)})
+    return buffer.getvalue()
+
+
+def _impossible(model: LoadedModel, kind: Kind, error: Exception) -> ModelError:
     reason = str(error).partition("\n")[0].rstrip(". ")[:200]
+    how = "ONNX" if kind == "onnx" else "torch.export"
     return ModelError(
         f"the model {model.card.name} cannot be written as {how} ({reason})", remedy="Choose the other format"
     )

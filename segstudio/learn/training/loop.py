@@ -98,6 +98,8 @@ def fit(
         _log.exception("training failed")
         line = " ".join(f"Training failed unexpectedly: {type(error).__name__}: {error}.".split())
         ending = events.Failed(line, traceback.format_exc())
+    if run is not None:
+        run.let_go()
     emit(ending)
     return ending
 
@@ -156,6 +158,10 @@ class _Run:
         self._stopped = stopped
         self._saved = progress.steps  # at the last state on disk
         self._refreshed = 0.0
+
+    def let_go(self) -> None:
+        """Over for good: free the network now, not when cyclic garbage is collected."""
+        del self._recovery  # it holds methods of this object
 
     def train(self) -> Summary:
         """Train to the end of the budget; the result is what `Done` wants."""

@@ -104,7 +104,7 @@ class Canvas(ToolView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual."""
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        if self.document is None or self._busy:
+        if self.document is None or self.busy:
             return
         self._from = self._spot = event.position()
         self._button = event.button()
@@ -117,7 +117,7 @@ class Canvas(ToolView):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Qt's virtual: closes an open shape; otherwise it is one more press, as in fast dabbing."""
-        free = not self._busy and not self._moves_image
+        free = not self.busy and not self._moves_image
         if event.button() == _LEFT and free and self._tool is not None and self._tool.confirm():
             self.palette_changed()
             return
@@ -159,7 +159,7 @@ class Canvas(ToolView):
         super().leaveEvent(event)
 
     @property
-    def _busy(self) -> bool:
+    def busy(self) -> bool:
         """Whether a button or a pen is held for something."""
         return self._painting or self._drag is not Drag.NONE
 
@@ -200,7 +200,7 @@ class Canvas(ToolView):
         event.accept()
         if self.document is None or event.buttons() not in (_LEFT, _NONE) or self._drag is not Drag.NONE:
             event.ignore()  # the pen's side buttons, and what moves the image, are the mouse's
-        elif kind == QEvent.Type.TabletPress and not self._busy and not self._moves_image:
+        elif kind == QEvent.Type.TabletPress and not self.busy and not self._moves_image:
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             self.pen_seen.emit()
             self._spot = event.position()

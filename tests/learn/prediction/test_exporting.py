@@ -5,6 +5,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segstudio.core.arrays import U8
-from segstudio.errors import Cancelled, ModelError, UsageError
+from segstudio.errors import Cancelled, ModelError, ProjectError, UsageError
 from segstudio.learn.backbones.registry import find_backbone
 from segstudio.learn.networks.decoders import DECODERS
 from segstudio.learn.networks.network import build_network
@@ -25,8 +26,7 @@ from segstudio.learn.prediction import exporting
 from segstudio.learn.prediction.exporting import (
     Exported,
     check_export,
-    export_onnx,
-    export_program,
+    export_model,
     is_export,
     read_about,
 )
@@ -89,7 +89,7 @@ def noise(height: int, width: int, channels: int = 3) -> U8:
 
 @pytest.fixture(params=["onnx", "torch"], scope="module")
 def export(request: pytest.FixtureRequest) -> Export:
-    return export_onnx if request.param == "onnx" else export_program
+    return partial(export_model, kind=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def small(export: Export, tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 def test_an_export_says_what_the_model_says_at_any_size(small: Exported) -> None:
     model = model_of(Small())
-    assert (small.dynamic, small.size) == (True, None)
+    assert small.size is None
     assert small.size_bytes == small.path.stat().st_size
     assert [path.name for path in small.path.parent.iterdir()] == ["model"]  # no weights beside it
     images = [noise(64, 64), noise(130, 200), noise(20, 300), noise(90, 100)[:, :, 0]]
@@ -155,20 +155,42 @@ def test_a_cancelled_check_ends(small: Exported) -> None:
         check_export(small.path, model_of(Small()), [noise(64, 64)], cancel=cancel)
 
 
+def test_an_export_that_says_something_else_is_not_written(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(b"before")
+    right = export(model_of(Small()), tmp_path / "right", [noise(64, 64)])
+    assert right.difference is not None
+    assert right.difference < EXACT
+    monkeypatch.setattr(
+        exporting, "_runner", lambda _data: lambda batch: np.zeros((1, 3, *batch.shape[2:]), np.float32)
+    )
+    with pytest.raises(ModelError, match=r"model: is not written, its probabilities differ by 0\.\d+ from the model's"):
+        export(model_of(Small()), path, [noise(64, 64)])
+    assert path.read_bytes() == b"before"
+
+
+def test_a_folder_one_may_not_write_to_is_named_by_the_file(export: Export, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"no folder")
+    with pytest.raises(ProjectError, match=r"file/model\.onnx: "):
+        export(model_of(Small()), tmp_path / "file" / "model.onnx")
+
+
 # What follows is the same in both formats but for the writing, so one of them will do.
 
 
 def test_a_network_of_one_size_is_exported_for_that(tmp_path: Path) -> None:
     model = model_of(Stubborn())
-    done = export_program(model, tmp_path / "model")
-    assert (done.dynamic, done.size) == (False, (512, 512))
+    done = export_model(model, tmp_path / "model", kind="torch")
+    assert done.size == (512, 512)
     assert read_about(done.path)["size"] == "512 x 512"
     assert check_export(done.path, model, [noise(300, 700)], size=done.size) < EXACT
 
 
 def test_other_channels_than_rgb(tmp_path: Path) -> None:
     model = model_of(Small(5), channels=5)
-    done = export_program(model, tmp_path / "model")
+    done = export_model(model, tmp_path / "model", kind="torch")
     assert check_export(done.path, model, [noise(64, 96, 5)]) < EXACT
 
 
@@ -182,7 +204,7 @@ def test_what_cannot_be_exported_is_one_line_and_leaves_the_file(export: Export,
 def test_missing_packages_are_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(UsageError, match=r"ONNX needs onnxscript\. Install with: pip install 'segstudio\[onnx\]'"):
-        export_onnx(model_of(Small()), tmp_path / "model")
+        export_model(model_of(Small()), tmp_path / "model")
 
 
 @pytest.mark.parametrize("decoder", list(DECODERS))
@@ -191,7 +213,7 @@ def test_every_decoder_can_be_exported(decoder: str, tmp_path: Path, monkeypatch
     monkeypatch.setattr(exporting, "_FIXED", (64, 96))
     torch.manual_seed(0)
     model = model_of(build_network(find_backbone("timm:test_resnet"), decoder, 3, "none"))
-    done = export_program(model, tmp_path / "model.pt2", dynamic=False)
+    done = export_model(model, tmp_path / "model.pt2", kind="torch", dynamic=False)
     assert check_export(done.path, model, [noise(64, 96)], size=done.size) < EXACT
 
 
@@ -199,7 +221,7 @@ def test_padding_that_depends_on_the_size_of_the_image_fits_any_size(export: Exp
     network = Small()
     network.down = Conv2dSame(3, 4, 5, stride=2)
     done = export(model_of(network), tmp_path / "model")
-    assert done.dynamic
+    assert done.size is None
     assert check_export(done.path, model_of(network), [noise(64, 64), noise(96, 160), noise(224, 64)]) < EXACT
 
 
@@ -208,7 +230,7 @@ def test_the_default_network_on_real_images(tmp_path: Path, shared_data: Path, m
     monkeypatch.setattr(exporting, "_FIXED", (224, 320))
     torch.manual_seed(0)
     model = model_of(build_network(find_backbone("efficientnet_lite0"), "fpnfine", 3, "feature"))
-    done = export_onnx(model, tmp_path / "model.onnx", dynamic=False)
+    done = export_model(model, tmp_path / "model.onnx", dynamic=False)
     paths = sorted((shared_data / "camvid" / "images").iterdir())[:2]
     images = [read_image(path).network()[100:356, 200:500] for path in paths]
     assert check_export(done.path, model, [*images, noise(64, 96)], size=done.size) < 1e-3

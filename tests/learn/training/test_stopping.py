@@ -1,5 +1,7 @@
 """A run that ends before its time loses nothing: its state is kept, and what nobody could judge is offered."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from segstudio.learn.networks.saving import load_model
 from segstudio.learn.request import TrainRequest
 from segstudio.learn.training.recovery import Recovery
 from segstudio.learn.training.resumable import resumable
+from segstudio.learn.training.stepping import Stepper
 from tests.learn.tiny import started
 from tests.learn.training.test_resuming import notes, run
 
@@ -80,3 +83,30 @@ def test_a_device_that_fails_while_scoring_does_not_end_the_run(
     info = resumable(tmp_path / "models")
     assert info is not None
     assert info.steps == 4
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("how", ["done", "stopped", "failed"])
+def test_the_network_is_freed_when_the_run_is_over(
+    make_request: Ask, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """In the window full collections are rare, and the memory of a graphics card is small."""
+    held: list[weakref.ref[object]] = []
+    begin, step = Stepper.__init__, Stepper.step
+
+    def watched(self: Stepper, *arguments: object, **named: object) -> None:
+        begin(self, *arguments, **named)  # type: ignore[arg-type]
+        held.append(weakref.ref(self.network))
+
+    def fails(*_arguments: object, **_named: object) -> float:
+        raise TrainingError("of all things")
+
+    monkeypatch.setattr(Stepper, "__init__", watched)
+    monkeypatch.setattr(Stepper, "step", fails if how == "failed" else step)
+    gc.disable()
+    try:
+        run(make_request(steps=4), stop_at=2 if how == "stopped" else None)
+        assert held
+        assert [alive() for alive in held] == [None] * len(held)
+    finally:
+        gc.enable()
