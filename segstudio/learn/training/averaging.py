@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import Tensor
 
 from segstudio.learn.networks.network import SegmentationNetwork
 
@@ -16,6 +17,9 @@ class WeightAverage:
     The average reaches over about the last tenth of all steps so far, so it needs no tuning to the length of the run,
     and the random start has left it after a few steps.
 
+    Args:
+        network: whose weights; they are followed in place.
+
     Attributes:
         network: a copy in eval mode that carries the average.
         steps: how many it is the average of.
@@ -26,17 +30,29 @@ class WeightAverage:
     def __init__(self, network: SegmentationNetwork) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.steps = 0
+        # Found once: to ask a network for its state at every step takes longer than to average a decoder.
+        self._parameters = list(zip(self.network.parameters(), network.parameters(), strict=True))
+        modules = zip(self.network.modules(), network.modules(), strict=True)
+        self._buffers = [
+            (own, new, module)
+            for average, module in modules
+            for own, new in zip(average.buffers(recurse=False), module.buffers(recurse=False), strict=True)
+        ]
 
     @torch.no_grad()
-    def update(self, network: SegmentationNetwork) -> None:
-        """Take in the weights after one more step."""
+    def update(self) -> None:
+        """Take in the weights of the network after one more step.
+
+        What does not learn is what it was from the start, and is left alone: parameters without a gradient, and the
+        statistics of norm layers that are pinned.
+        """
         self.steps += 1
         weight = max((_ETA + 1) / (self.steps + _ETA), 1 - _LONGEST)
-        mine, theirs = [], []
-        for own, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if own.is_floating_point():
-                mine.append(own)
-                theirs.append(new)
-            else:  # a counter, which has no average
+        moved: list[tuple[Tensor, Tensor]] = [(own, new) for own, new in self._parameters if new.requires_grad]
+        for own, new, module in self._buffers:
+            if module.training and own.is_floating_point():
+                moved.append((own, new))
+            elif module.training:  # a counter, which has no average
                 own.copy_(new)
-        torch._foreach_lerp_(mine, theirs, weight)
+        if moved:
+            torch._foreach_lerp_([own for own, _ in moved], [new for _, new in moved], weight)

@@ -134,7 +134,7 @@ class Stepper:
         self._optimizer.step()
         self._regulariser.pull(self._optimizer)
         if self.average is not None:
-            self.average.update(self.network)
+            self.average.update()
         return value
 
     def drop_gradients(self) -> None:
