@@ -7,6 +7,7 @@ which torch is imported and the first steps run, and later. Prints one JSON obje
 """
 
 import argparse
+import gc
 import json
 import os
 import tempfile
@@ -60,6 +61,7 @@ def main() -> None:
     window = build(app, Preferences()).window
     window.resize(1400, 900)
     window.show()
+    gc.freeze()  # as `run` does
     folder = Path(tempfile.mkdtemp()) / "demo"
     make_demo(folder).close()
     window.open_project(folder)
