@@ -36,7 +36,7 @@ def build_structure(
 
     Args:
         structure: which one.
-        classes: number of classes K; None for its own. Only without weights can it have others.
+        classes: number of classes K; None for its own. With `pretrained` it has its own in any case.
         channels: of the images; the first convolution is adapted to other ones than RGB.
         pretrained: False leaves the weights random because the caller fills them in.
         folder: where its weights lie; None for `segstudio.learn.backbones.registry.weights_folder`.
